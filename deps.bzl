@@ -1,0 +1,79 @@
+"""The repositories that the build needs, each under the Bazel world's usual name.
+
+Libraries come from Debian packages (tools/setup.sh installs them), the API
+protos from npm at the version that third_party/googleapis/package-lock.json
+pins. docs/dependencies.md says why each is there.
+"""
+
+load("//third_party/debian:debian.bzl", "debian_repository")
+load("//third_party/debian:packages.bzl", "ABSEIL_PACKAGES", "GOOGLEAPIS_PACKAGES")
+load("//third_party:npm.bzl", "npm_repository")
+
+def _maybe(rule, name, **kwargs):
+    if not native.existing_rule(name):
+        rule(name = name, **kwargs)
+
+def spanner_session_emulator_deps():
+    """Defines every repository that does not exist yet."""
+
+    # Rule sets that Bazel 4.2 expects to find.
+    _maybe(native.local_repository, "bazel_skylib", path = "/usr/share/bazel/tools/skylib")
+    _maybe(native.local_repository, "platforms", path = "/usr/share/bazel/platforms")
+    _maybe(native.local_repository, "rules_java", path = "/usr/share/bazel/rules/java")
+    _maybe(native.local_repository, "rules_proto", path = "/usr/share/bazel/rules/proto")
+    _maybe(debian_repository, "rules_cc", files = {
+        "cc/BUILD.bazel": "//third_party/rules_cc:BUILD.rules_cc",
+        "cc/defs.bzl": "//third_party/rules_cc:defs.bzl",
+    })
+    _maybe(debian_repository, "remote_coverage_tools", files = {
+        "BUILD.bazel": "//third_party/debian:BUILD.remote_coverage_tools",
+    })
+
+    # Libraries.
+    _maybe(
+        debian_repository,
+        "com_google_absl",
+        aliases = ABSEIL_PACKAGES,
+        files = {"BUILD.bazel": "//third_party/debian:BUILD.absl"},
+    )
+    _maybe(debian_repository, "com_github_grpc_grpc", files = {
+        "BUILD.bazel": "//third_party/debian:BUILD.grpc",
+    })
+    _maybe(
+        debian_repository,
+        "com_google_protobuf",
+        files = {"BUILD.bazel": "//third_party/debian:BUILD.protobuf"},
+        links = {
+            "protoc": "/usr/bin/protoc",
+            "google/protobuf": "/usr/include/google/protobuf",
+        },
+    )
+    _maybe(debian_repository, "com_google_googletest", files = {
+        "BUILD.bazel": "//third_party/debian:BUILD.googletest",
+    })
+    _maybe(debian_repository, "com_github_google_benchmark", files = {
+        "BUILD.bazel": "//third_party/debian:BUILD.benchmark",
+    })
+    _maybe(debian_repository, "com_github_gabime_spdlog", files = {
+        "BUILD.bazel": "//third_party/debian:BUILD.spdlog",
+    })
+
+    # Google's published API protos, unmodified.
+    _maybe(
+        npm_repository,
+        "com_google_googleapis",
+        package_json = "//third_party/googleapis:package.json",
+        package_lock = "//third_party/googleapis:package-lock.json",
+        keep = {"google-proto-files/google": "google"},
+        build_files = GOOGLEAPIS_PACKAGES,
+    )
+
+    # gRPC's published health-checking proto.
+    _maybe(
+        npm_repository,
+        "io_grpc_grpc_proto",
+        package_json = "//third_party/grpc_proto:package.json",
+        package_lock = "//third_party/grpc_proto:package-lock.json",
+        keep = {"grpc-health-check/proto/health/v1/health.proto": "grpc/health/v1/health.proto"},
+        build_files = {"": "//third_party/grpc_proto:BUILD.grpc_proto"},
+    )

@@ -1,0 +1,49 @@
+"""Which labels exist in the repositories that have more than one package."""
+
+# Package -> targets. Add what a BUILD file needs; the libraries are all linked
+# from one group.
+ABSEIL_PACKAGES = {
+    "absl/base": ["core_headers"],
+    "absl/container": [
+        "btree",
+        "flat_hash_map",
+        "flat_hash_set",
+        "inlined_vector",
+    ],
+    "absl/flags": [
+        "config",
+        "flag",
+        "marshalling",
+        "parse",
+        "reflection",
+        "usage",
+    ],
+    "absl/functional": [
+        "any_invocable",
+        "function_ref",
+    ],
+    "absl/hash": ["hash"],
+    "absl/numeric": ["bits"],
+    "absl/random": ["random"],
+    "absl/status": [
+        "status",
+        "statusor",
+    ],
+    "absl/strings": [
+        "cord",
+        "str_format",
+        "strings",
+    ],
+    "absl/time": ["time"],
+    "absl/types": [
+        "optional",
+        "span",
+        "variant",
+    ],
+}
+
+GOOGLEAPIS_PACKAGES = {
+    "google/api": "//third_party/googleapis:BUILD.api",
+    "google/rpc": "//third_party/googleapis:BUILD.rpc",
+    "google/spanner/v1": "//third_party/googleapis:BUILD.spanner_v1",
+}
