@@ -1,0 +1,93 @@
+// The one clock: it governs lifetimes of sessions and transactions and the
+// times in answers. (Pauses, RPC deadlines and time-outs are real time and not
+// its business.)
+#ifndef SPANNER_SESSION_EMULATOR_STORE_CLOCK_H_
+#define SPANNER_SESSION_EMULATOR_STORE_CLOCK_H_
+
+#include <atomic>
+#include <cstdint>
+#include <limits>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "store/mutex.h"
+
+namespace spanner_session_emulator {
+
+// A clock that either runs with the system's or stands still until it is moved.
+// It can be switched between the two at any time, and can be moved in both.
+// Times are whole microseconds. It never goes back on its own account (a step
+// back of the system's clock shows). Thread-safe.
+class Clock {
+ public:
+  // The earliest and the latest time that the clock can be set to.
+  static constexpr absl::Time Earliest() { return absl::UnixEpoch(); }
+  static absl::Time Latest() {
+    // The latest that a google.protobuf.Timestamp can hold, in whole seconds.
+    return absl::FromUnixSeconds(253402300799);
+  }
+
+  // Runs with the system's clock.
+  Clock() = default;
+  // Stands at `start`, rounded down to a microsecond.
+  explicit Clock(absl::Time start);
+  Clock(const Clock&) = delete;
+  Clock& operator=(const Clock&) = delete;
+
+  absl::Time Now() const { return absl::FromUnixMicros(NowMicros()); }
+  // Microseconds since the Unix epoch.
+  int64_t NowMicros() const {
+    const int64_t stopped_at = stopped_at_.load(std::memory_order_acquire);
+    if (stopped_at != kRunning) return stopped_at;
+    return SystemMicros() + offset_.load(std::memory_order_acquire);
+  }
+
+  // Moves the clock; it goes on standing or running as before. Every deadline
+  // that is passed has taken effect when the call returns. INVALID_ARGUMENT for
+  // a step back, or past Latest(): sessions cannot come to life again.
+  absl::Status Advance(absl::Duration by);
+  absl::Status Set(absl::Time to);
+
+  // Makes the clock stand still, or run at the speed of the system's clock
+  // from the time it shows. No effect if it does so already.
+  void Stop();
+  void Run();
+  bool running() const {
+    return stopped_at_.load(std::memory_order_acquire) == kRunning;
+  }
+
+  // A wait for a time of the clock. One thread waits, any thread may wake it.
+  class Alarm {
+   public:
+    explicit Alarm(Clock* clock) : clock_(clock) {}
+    Alarm(const Alarm&) = delete;
+    Alarm& operator=(const Alarm&) = delete;
+
+    // Blocks until the clock shows `when` or later (true) or Wake() was called
+    // (false), be it before or during the wait. A wake-up is used up by the
+    // wait that it ends.
+    bool WaitUntil(absl::Time when);
+    void Wake();
+
+   private:
+    Clock* const clock_;
+    bool woken_ = false;  // Guarded by clock_->mu_.
+  };
+
+ private:
+  static constexpr int64_t kRunning = std::numeric_limits<int64_t>::min();
+
+  static int64_t SystemMicros();
+  absl::Status MoveTo(int64_t micros) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // Readers take no lock: the two are written under mu_, offset_ first.
+  std::atomic<int64_t> stopped_at_{kRunning};
+  std::atomic<int64_t> offset_{0};  // From the system's clock, while running.
+
+  mutable Mutex mu_;
+  CondVar moved_;  // The clock was moved or switched, or an alarm was woken.
+};
+
+}  // namespace spanner_session_emulator
+
+#endif  // SPANNER_SESSION_EMULATOR_STORE_CLOCK_H_

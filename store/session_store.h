@@ -1,0 +1,137 @@
+// Where sessions live: the interface, and the types that cross it.
+#ifndef SPANNER_SESSION_EMULATOR_STORE_SESSION_STORE_H_
+#define SPANNER_SESSION_EMULATOR_STORE_SESSION_STORE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "store/filter.h"
+#include "store/labels.h"
+#include "store/names.h"
+
+namespace spanner_session_emulator {
+
+// What the creator of a session chose, and what never changes.
+struct SessionAttributes {
+  Labels labels;
+  std::string creator_role;
+};
+
+// What to create.
+struct SessionTemplate {
+  SessionAttributes attributes;
+  bool multiplexed = false;
+};
+
+// A session at one moment.
+struct Session {
+  absl::Time create_time;
+  absl::Time approximate_last_use_time;
+  bool multiplexed = false;
+  // Null where the session has neither labels nor a creator role.
+  std::shared_ptr<const SessionAttributes> attributes;
+};
+
+struct NamedSession {
+  SessionName name;
+  Session session;
+};
+
+struct ListRequest {
+  // How many sessions at most; the caller sees to its being positive.
+  int page_size = 1000;
+  // As ListPage::next_page_token gave it, or empty for the first page.
+  std::string page_token;
+  SessionFilter filter;
+};
+
+struct ListPage {
+  std::vector<NamedSession> sessions;
+  std::string next_page_token;  // Empty: this is the last page.
+};
+
+// How long the sessions of a database live. InfiniteDuration() is allowed.
+struct SessionLifetimes {
+  absl::Duration idle_ttl = absl::Hours(1);  // Of regular sessions only.
+  absl::Duration max_age = absl::Hours(28 * 24);
+  absl::Duration multiplexed_max_age = absl::Hours(28 * 24);
+};
+
+struct SessionCounts {
+  struct Kind {
+    int64_t live = 0;
+    // Since the store was made. created = live + deleted + expired.
+    int64_t created = 0;
+    int64_t deleted = 0;  // With those of dropped databases.
+    int64_t expired = 0;
+
+    Kind& operator+=(const Kind& other) {
+      live += other.live;
+      created += other.created;
+      deleted += other.deleted;
+      expired += other.expired;
+      return *this;
+    }
+  };
+  Kind regular;
+  Kind multiplexed;
+};
+
+// Sessions by name. A session is dead, for every function here, as soon as the
+// clock shows more than its last use plus the idle TTL, or more than its
+// creation plus the maximum age; at those instants themselves it is alive.
+//
+// Implementations are thread-safe. No call's cost may grow with the number of
+// sessions, except that of the two that say so.
+class SessionStore {
+ public:
+  // A filtered page looks at so many sessions at the most, and may therefore
+  // hold fewer than were asked for, even none.
+  static constexpr int kMaxExaminedPerPage = 10000;
+
+  virtual ~SessionStore() = default;
+
+  // Creates `count` sessions that are alike, or as many as fit under the
+  // store's cap: an empty answer means that none does. A batch is listed in
+  // the order of the answer.
+  virtual std::vector<NamedSession> Create(const DatabaseName& database,
+                                           const SessionTemplate& what,
+                                           int count) = 0;
+
+  // The session, or nullopt if there is none alive under that name.
+  virtual std::optional<Session> Get(const SessionName& name) = 0;
+
+  // As Get, and the session has been used now, which the answer shows.
+  virtual std::optional<Session> Use(const SessionName& name) = 0;
+
+  // The database's regular sessions, in the order of their creation, a page at
+  // a time. A session that lives throughout a walk is in it exactly once.
+  // INVALID_ARGUMENT if the page token is not of this list: this database and
+  // this filter.
+  virtual absl::StatusOr<ListPage> List(const DatabaseName& database,
+                                        const ListRequest& request) = 0;
+
+  // Ends a session of either kind. Returns whether it was alive.
+  virtual bool Delete(const SessionName& name) = 0;
+
+  // Ends all sessions of a database, at one instant for every reader, and
+  // returns how many there were. The database's counts stay. Cost grows with
+  // the number of sessions; other calls go on meanwhile.
+  virtual int64_t DropDatabase(const DatabaseName& database) = 0;
+
+  // Of one database, and of all. Exact at the moment of the call. Cost grows
+  // with the number of sessions that have died of age and were not cleared up
+  // yet, and with the number of databases.
+  virtual SessionCounts Counts(const DatabaseName& database) = 0;
+  virtual SessionCounts TotalCounts() = 0;
+};
+
+}  // namespace spanner_session_emulator
+
+#endif  // SPANNER_SESSION_EMULATOR_STORE_SESSION_STORE_H_
