@@ -36,9 +36,12 @@ def spanner_session_emulator_deps():
         aliases = ABSEIL_PACKAGES,
         files = {"BUILD.bazel": "//third_party/debian:BUILD.absl"},
     )
-    _maybe(debian_repository, "com_github_grpc_grpc", files = {
-        "BUILD.bazel": "//third_party/debian:BUILD.grpc",
-    })
+    _maybe(
+        debian_repository,
+        "com_github_grpc_grpc",
+        files = {"BUILD.bazel": "//third_party/debian:BUILD.grpc"},
+        links = {"grpc_cpp_plugin": "/usr/bin/grpc_cpp_plugin"},
+    )
     _maybe(
         debian_repository,
         "com_google_protobuf",

@@ -1,0 +1,104 @@
+// The least a gRPC C++ server can do for GetSession: answer constant bytes at
+// once. What the emulator costs beyond this is the emulator's own.
+
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/codegen/server_callback_handlers.h>
+#include <grpcpp/impl/service_type.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/strings/str_cat.h"
+
+ABSL_FLAG(std::uint16_t, port, 0, "Port on 127.0.0.1; 0 takes any free one.");
+ABSL_FLAG(std::string, port_file, "",
+          "Where to write {\"grpc_port\":N} once the port answers.");
+
+namespace {
+
+// A Session that has only a name, as long on the wire as a real one.
+grpc::ByteBuffer ConstantSession() {
+  const std::string bytes = "\x0a\x93\x01" + std::string(147, 'x');
+  grpc::Slice slice(bytes);
+  return grpc::ByteBuffer(&slice, 1);
+}
+
+// Registers its method as generated code does, but with raw bytes: the message
+// layer is part of what is being measured, not of the reference.
+class NoopService : public grpc::Service {
+ public:
+  NoopService() {
+    AddMethod(new grpc::internal::RpcServiceMethod(
+        "/google.spanner.v1.Spanner/GetSession",
+        grpc::internal::RpcMethod::NORMAL_RPC, nullptr));
+    MarkMethodRawCallback(
+        0, new grpc::internal::CallbackUnaryHandler<grpc::ByteBuffer,
+                                                    grpc::ByteBuffer>(
+               [this](grpc::CallbackServerContext* context,
+                      const grpc::ByteBuffer*, grpc::ByteBuffer* response) {
+                 *response = session_;
+                 grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+                 reactor->Finish(grpc::Status::OK);
+                 return reactor;
+               }));
+  }
+
+ private:
+  const grpc::ByteBuffer session_ = ConstantSession();
+};
+
+// Renamed into place, so that a reader never sees half of it.
+bool WritePortFile(const std::string& path, int port) {
+  const std::string temporary = path + ".tmp";
+  FILE* file = fopen(temporary.c_str(), "w");
+  if (file == nullptr) return false;
+  const bool written = fprintf(file, "{\"grpc_port\":%d}\n", port) > 0;
+  return fclose(file) == 0 && written &&
+         rename(temporary.c_str(), path.c_str()) == 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  absl::ParseCommandLine(argc, argv);
+
+  // Blocked before gRPC starts threads, which inherit the mask: only sigwait()
+  // below takes these signals.
+  sigset_t stop_signals;
+  sigemptyset(&stop_signals);
+  sigaddset(&stop_signals, SIGTERM);
+  sigaddset(&stop_signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
+
+  NoopService service;
+  int port = 0;
+  grpc::ServerBuilder builder;
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddListeningPort(
+      absl::StrCat("127.0.0.1:", absl::GetFlag(FLAGS_port)),
+      grpc::InsecureServerCredentials(), &port);
+  builder.RegisterService(&service);
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr || port == 0) {
+    fprintf(stderr, "cannot listen\n");
+    return 1;
+  }
+  const std::string port_file = absl::GetFlag(FLAGS_port_file);
+  if (!port_file.empty() && !WritePortFile(port_file, port)) {
+    perror(port_file.c_str());
+    return 1;
+  }
+  fprintf(stderr, "ready\n");
+
+  int signal = 0;
+  sigwait(&stop_signals, &signal);
+  server->Shutdown(std::chrono::system_clock::now());
+  return 0;
+}

@@ -1,0 +1,92 @@
+// What a call is. Protocols (server/transport) make Calls and send Replies;
+// handlers (server/services) turn the one into the other; the pipeline stands
+// between them. This folder includes none of the others, only the vocabulary of
+// names from store/.
+//
+// A Call and its Reply belong to one call and are used by one thread at a time.
+// Method and MethodTable do not change after start-up, so all may read them.
+#ifndef SPANNER_SESSION_EMULATOR_SERVER_CALL_CALL_H_
+#define SPANNER_SESSION_EMULATOR_SERVER_CALL_CALL_H_
+
+#include <any>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "google/protobuf/arena.h"
+#include "google/protobuf/message.h"
+#include "store/names.h"
+
+namespace spanner_session_emulator {
+
+struct Method;
+
+// What a protocol knows of a call besides its method and its message.
+class CallContext {
+ public:
+  virtual ~CallContext() = default;
+  // The other end, as `ipv4:127.0.0.1:4711`.
+  virtual std::string Peer() const = 0;
+};
+
+// One request, whatever protocol brought it.
+class Call {
+ public:
+  // `request_bytes` is the serialized request; it and the others must outlive
+  // the call.
+  Call(const Method& method, const CallContext& context,
+       absl::string_view request_bytes)
+      : method_(method),
+        context_(context),
+        request_bytes_(request_bytes),
+        arena_(first_block_, sizeof(first_block_)) {}
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  const Method& method() const { return method_; }
+  const CallContext& context() const { return context_; }
+  absl::string_view request_bytes() const { return request_bytes_; }
+
+  // Where the call's messages live; it goes with the call.
+  google::protobuf::Arena& arena() { return arena_; }
+
+  // The request, once the pipeline has parsed it.
+  template <typename Request>
+  const Request& request() const {
+    return static_cast<const Request&>(*request_);
+  }
+  const google::protobuf::Message& request() const { return *request_; }
+
+  // The name of what the call is about, once the pipeline has parsed it;
+  // which of the two it is depends on the method's ResourceKind.
+  const DatabaseName& database() const {
+    return std::get<DatabaseName>(resource_);
+  }
+  const SessionName& session() const {
+    return std::get<SessionName>(resource_);
+  }
+  // The same as text; empty before the name was parsed, and for methods that
+  // have none.
+  absl::string_view resource() const;
+
+  // What the method's validator made of the request, for its handler.
+  std::any prepared;
+
+ private:
+  friend class Pipeline;
+
+  const Method& method_;
+  const CallContext& context_;
+  const absl::string_view request_bytes_;
+  google::protobuf::Message* request_ = nullptr;
+  std::variant<std::monostate, DatabaseName, SessionName> resource_;
+  // Enough for the messages of most calls, so that they need no allocation.
+  alignas(8) char first_block_[1024];
+  google::protobuf::Arena arena_;  // After its first block.
+};
+
+}  // namespace spanner_session_emulator
+
+#endif  // SPANNER_SESSION_EMULATOR_SERVER_CALL_CALL_H_

@@ -1,0 +1,133 @@
+#include "server/call/errors.h"
+
+#include <string>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/message.h"
+#include "google/rpc/error_details.pb.h"
+
+namespace spanner_session_emulator::errors {
+namespace {
+
+// At most kMaxTextBytes of `text`, whole characters only, no blank at the end.
+std::string Cut(absl::string_view text) {
+  constexpr absl::string_view kEllipsis = "...";
+  if (text.size() <= kMaxTextBytes) {
+    return std::string(absl::StripTrailingAsciiWhitespace(text));
+  }
+  size_t end = kMaxTextBytes - kEllipsis.size();
+  while (end > 0 && (text[end] & 0xc0) == 0x80) --end;
+  return absl::StrCat(text.substr(0, end), kEllipsis);
+}
+
+absl::Status Make(absl::StatusCode code, absl::string_view message) {
+  return absl::Status(code, Cut(message));
+}
+
+absl::Status Make(absl::StatusCode code, absl::string_view message,
+                  const google::protobuf::Message& detail) {
+  absl::Status status = Make(code, message);
+  status.SetPayload(
+      absl::StrCat("type.googleapis.com/", detail.GetDescriptor()->full_name()),
+      absl::Cord(detail.SerializeAsString()));
+  return status;
+}
+
+// `kind` as in "Session", `type` its full protobuf name.
+absl::Status ResourceNotFound(absl::string_view kind, absl::string_view type,
+                              absl::string_view name) {
+  google::rpc::ResourceInfo info;
+  info.set_resource_type(absl::StrCat("type.googleapis.com/", type));
+  info.set_resource_name(Cut(name));
+  info.set_description(absl::StrCat(kind, " does not exist."));
+  return Make(absl::StatusCode::kNotFound,
+              absl::StrCat(kind, " not found: ", name), info);
+}
+
+absl::Status InvalidRequest(absl::string_view message, absl::string_view field,
+                            absl::string_view description) {
+  google::rpc::BadRequest bad_request;
+  auto* violation = bad_request.add_field_violations();
+  violation->set_field(std::string(field));
+  violation->set_description(Cut(description));
+  return Make(absl::StatusCode::kInvalidArgument, message, bad_request);
+}
+
+}  // namespace
+
+absl::Status SessionNotFound(absl::string_view name) {
+  return ResourceNotFound("Session", "google.spanner.v1.Session", name);
+}
+
+absl::Status DatabaseNotFound(absl::string_view name) {
+  return ResourceNotFound("Database",
+                          "google.spanner.admin.database.v1.Database", name);
+}
+
+absl::Status InstanceNotFound(absl::string_view name) {
+  return ResourceNotFound("Instance",
+                          "google.spanner.admin.instance.v1.Instance", name);
+}
+
+absl::Status InvalidField(absl::string_view method, absl::string_view field,
+                          absl::string_view problem) {
+  const std::string description = absl::StrCat(field, " ", problem);
+  return InvalidRequest(
+      absl::StrCat("Invalid ", method, " request: ", description), field,
+      description);
+}
+
+absl::Status UnparsableRequest(
+    const google::protobuf::MethodDescriptor& method) {
+  return Make(absl::StatusCode::kInvalidArgument,
+              absl::StrCat("Invalid ", method.name(), " request: not a valid ",
+                           method.input_type()->full_name()));
+}
+
+absl::Status MultiplexedSessionLabels() {
+  constexpr absl::string_view kMessage =
+      "Labels are not supported in multiplexed sessions";
+  return InvalidRequest(kMessage, "session.labels", kMessage);
+}
+
+absl::Status MultiplexedSessionsInBatch() {
+  constexpr absl::string_view kMessage =
+      "Multiplexed sessions may not be created in batch.";
+  return InvalidRequest(kMessage, "session_template.multiplexed", kMessage);
+}
+
+absl::Status MultiplexedSessionDeleted() {
+  constexpr absl::string_view kMessage =
+      "Multiplexed sessions may not be deleted.";
+  return InvalidRequest(kMessage, "name", kMessage);
+}
+
+absl::Status TooManySessions(int64_t max_sessions) {
+  return Make(absl::StatusCode::kResourceExhausted,
+              absl::StrCat("Too many sessions: ", max_sessions,
+                           " are alive, the most that --max_sessions allows"));
+}
+
+absl::Status Unimplemented(const google::protobuf::MethodDescriptor& method) {
+  return Make(
+      absl::StatusCode::kUnimplemented,
+      absl::StrCat(method.full_name(), " is not implemented by this emulator"));
+}
+
+absl::Status UnknownMethod(absl::string_view path) {
+  return Make(absl::StatusCode::kUnimplemented,
+              absl::StrCat("Unknown method: ", path));
+}
+
+absl::Status ShuttingDown() {
+  return Make(absl::StatusCode::kUnavailable, "The emulator is shutting down");
+}
+
+absl::Status UnknownHealthService(absl::string_view service) {
+  return Make(absl::StatusCode::kNotFound,
+              absl::StrCat("Unknown service: ", service));
+}
+
+}  // namespace spanner_session_emulator::errors

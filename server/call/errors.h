@@ -1,0 +1,57 @@
+// The error catalogue: every error that a user can see, each made by one
+// function here, with the google.rpc details that clients look for.
+//
+// Details are payloads of the status, under their type URL. Messages and names
+// in details are cut, since clients accept 8 KiB of trailers in all, and never
+// end in a blank, at which Node clients drop a message. Stateless, thread-safe.
+#ifndef SPANNER_SESSION_EMULATOR_SERVER_CALL_ERRORS_H_
+#define SPANNER_SESSION_EMULATOR_SERVER_CALL_ERRORS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "google/protobuf/descriptor.h"
+
+namespace spanner_session_emulator::errors {
+
+// The longest message, and the longest text inside a detail, in bytes.
+inline constexpr size_t kMaxTextBytes = 1024;
+
+// NOT_FOUND with google.rpc.ResourceInfo.
+// https://cloud.google.com/spanner/docs/reference/rpc/google.rpc#resourceinfo
+absl::Status SessionNotFound(absl::string_view name);
+absl::Status DatabaseNotFound(absl::string_view name);
+absl::Status InstanceNotFound(absl::string_view name);
+
+// INVALID_ARGUMENT `Invalid <method> request: <field> <problem>` with
+// google.rpc.BadRequest; `problem` says what the field must look like.
+absl::Status InvalidField(absl::string_view method, absl::string_view field,
+                          absl::string_view problem);
+// INVALID_ARGUMENT for bytes that are not a message of the method's type.
+absl::Status UnparsableRequest(
+    const google::protobuf::MethodDescriptor& method);
+
+// INVALID_ARGUMENT for what multiplexed sessions do not do.
+absl::Status MultiplexedSessionLabels();
+absl::Status MultiplexedSessionsInBatch();
+absl::Status MultiplexedSessionDeleted();
+
+// RESOURCE_EXHAUSTED: `max_sessions` sessions are alive.
+absl::Status TooManySessions(int64_t max_sessions);
+
+// UNIMPLEMENTED for a method of a served service that has no handler.
+absl::Status Unimplemented(const google::protobuf::MethodDescriptor& method);
+// UNIMPLEMENTED for a path, as `/package.Service/Method`, that nobody serves.
+absl::Status UnknownMethod(absl::string_view path);
+
+// UNAVAILABLE to calls that are still open when the server goes.
+absl::Status ShuttingDown();
+
+// NOT_FOUND from grpc.health.v1 for a service that is not served.
+absl::Status UnknownHealthService(absl::string_view service);
+
+}  // namespace spanner_session_emulator::errors
+
+#endif  // SPANNER_SESSION_EMULATOR_SERVER_CALL_ERRORS_H_

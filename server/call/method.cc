@@ -1,0 +1,66 @@
+#include "server/call/method.h"
+
+#include <cstdlib>
+#include <iostream>
+
+#include "absl/strings/str_cat.h"
+#include "google/api/resource.pb.h"
+
+namespace spanner_session_emulator {
+namespace {
+
+ResourceKind KindOf(const google::protobuf::FieldDescriptor& field) {
+  const std::string& type =
+      field.options().GetExtension(google::api::resource_reference).type();
+  if (type == "spanner.googleapis.com/Session") return ResourceKind::kSession;
+  if (type == "spanner.googleapis.com/Database") return ResourceKind::kDatabase;
+  return ResourceKind::kNone;
+}
+
+std::unique_ptr<Method> MakeMethod(
+    const google::protobuf::MethodDescriptor* descriptor) {
+  auto method = std::make_unique<Method>();
+  method->descriptor = descriptor;
+  method->path = absl::StrCat("/", descriptor->service()->full_name(), "/",
+                              descriptor->name());
+  method->request_prototype =
+      google::protobuf::MessageFactory::generated_factory()->GetPrototype(
+          descriptor->input_type());
+  for (int i = 0; i < descriptor->input_type()->field_count(); ++i) {
+    const auto* field = descriptor->input_type()->field(i);
+    // The first one: what a request is about comes before what it refers to.
+    if (const ResourceKind kind = KindOf(*field); kind != ResourceKind::kNone) {
+      method->resource_field = field;
+      method->resource_kind = kind;
+      break;
+    }
+  }
+  return method;
+}
+
+}  // namespace
+
+void MethodTable::AddService(const google::protobuf::ServiceDescriptor* service,
+                             Handler fallback) {
+  services_.push_back(service);
+  for (int i = 0; i < service->method_count(); ++i) {
+    std::unique_ptr<Method> method = MakeMethod(service->method(i));
+    method->handle = fallback;
+    by_full_name_[method->full_name()] = method.get();
+    methods_.push_back(std::move(method));
+  }
+}
+
+void MethodTable::Set(absl::string_view full_name, Handler handle,
+                      Validator validate) {
+  const auto it = by_full_name_.find(full_name);
+  if (it == by_full_name_.end()) {
+    // A slip in a service's table, found by the first start.
+    std::cerr << "no method " << full_name << " in any service\n";
+    std::abort();
+  }
+  it->second->handle = std::move(handle);
+  it->second->validate = std::move(validate);
+}
+
+}  // namespace spanner_session_emulator

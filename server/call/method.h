@@ -1,0 +1,76 @@
+// Which methods there are, read from the protobuf descriptors.
+#ifndef SPANNER_SESSION_EMULATOR_SERVER_CALL_METHOD_H_
+#define SPANNER_SESSION_EMULATOR_SERVER_CALL_METHOD_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/message.h"
+#include "server/call/call.h"
+#include "server/call/reply.h"
+
+namespace spanner_session_emulator {
+
+// A plain function from a call to its reply. It runs after all checks that do
+// not depend on what exists, and never waits.
+using Handler = std::function<Reply(Call&)>;
+
+// Looks at a request beyond its name, before anybody asks who may call; may
+// leave what it found in Call::prepared.
+using Validator = std::function<absl::Status(Call&)>;
+
+// What a method's request names in its field for the resource.
+enum class ResourceKind { kNone, kDatabase, kSession };
+
+struct Method {
+  const google::protobuf::MethodDescriptor* descriptor = nullptr;
+  std::string path;  // `/google.spanner.v1.Spanner/GetSession`
+  const google::protobuf::Message* request_prototype = nullptr;
+  // The field with a google.api.resource_reference to a session or database.
+  const google::protobuf::FieldDescriptor* resource_field = nullptr;
+  ResourceKind resource_kind = ResourceKind::kNone;
+
+  Validator validate;  // May be null: nothing to look at.
+  Handler handle;
+
+  const std::string& name() const { return descriptor->name(); }
+  const std::string& full_name() const { return descriptor->full_name(); }
+};
+
+// The methods of the services that are served, in the order of their
+// declaration. Filled at start-up, then only read.
+class MethodTable {
+ public:
+  // Adds the methods of a service. Those that get no handler of their own by
+  // Set() are answered by `fallback`.
+  void AddService(const google::protobuf::ServiceDescriptor* service,
+                  Handler fallback);
+
+  // Gives a method, by its full name, its handler. The method must be there.
+  void Set(absl::string_view full_name, Handler handle,
+           Validator validate = nullptr);
+
+  const std::vector<std::unique_ptr<Method>>& methods() const {
+    return methods_;
+  }
+  const std::vector<const google::protobuf::ServiceDescriptor*>& services()
+      const {
+    return services_;
+  }
+
+ private:
+  std::vector<const google::protobuf::ServiceDescriptor*> services_;
+  std::vector<std::unique_ptr<Method>> methods_;  // Their addresses are kept.
+  absl::flat_hash_map<std::string, Method*> by_full_name_;
+};
+
+}  // namespace spanner_session_emulator
+
+#endif  // SPANNER_SESSION_EMULATOR_SERVER_CALL_METHOD_H_

@@ -1,0 +1,67 @@
+#include "server/call/pipeline.h"
+
+#include <string>
+
+#include "server/call/errors.h"
+#include "server/call/method.h"
+
+namespace spanner_session_emulator {
+
+absl::Status Pipeline::Parse(Call& call) {
+  call.request_ = call.method_.request_prototype->New(&call.arena_);
+  if (!call.request_->ParseFromArray(
+          call.request_bytes_.data(),
+          static_cast<int>(call.request_bytes_.size()))) {
+    return errors::UnparsableRequest(*call.method_.descriptor);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Pipeline::ParseResource(Call& call) {
+  const Method& method = call.method_;
+  if (method.resource_kind == ResourceKind::kNone) return absl::OkStatus();
+  std::string name = call.request_->GetReflection()->GetString(
+      *call.request_, method.resource_field);
+  absl::Status status;
+  if (method.resource_kind == ResourceKind::kSession) {
+    auto session = SessionName::Parse(std::move(name));
+    status = session.status();
+    if (status.ok()) call.resource_ = *std::move(session);
+  } else {
+    auto database = DatabaseName::Parse(std::move(name));
+    status = database.status();
+    if (status.ok()) call.resource_ = *std::move(database);
+  }
+  if (!status.ok()) {
+    return errors::InvalidField(method.name(), method.resource_field->name(),
+                                status.message());
+  }
+  return status;
+}
+
+Reply Pipeline::Answer(Call& call) {
+  if (absl::Status s = Parse(call); !s.ok()) return Reply::Error(std::move(s));
+  if (absl::Status s = ParseResource(call); !s.ok()) {
+    return Reply::Error(std::move(s));
+  }
+  const Method& method = call.method_;
+  if (method.validate != nullptr) {
+    if (absl::Status s = method.validate(call); !s.ok()) {
+      return Reply::Error(std::move(s));
+    }
+  }
+  return method.handle(call);
+}
+
+Pipeline::Begun Pipeline::Begin(Call& call) const {
+  const absl::Time start =
+      observer_ == nullptr ? absl::InfinitePast() : absl::Now();
+  return {.reply = Answer(call), .start = start};
+}
+
+void Pipeline::End(const Call& call, const absl::Status& status,
+                   absl::Time start) const {
+  if (observer_ != nullptr) observer_(call, status, absl::Now() - start);
+}
+
+}  // namespace spanner_session_emulator

@@ -1,0 +1,47 @@
+// The one way that every call takes, whatever its protocol and its method.
+#ifndef SPANNER_SESSION_EMULATOR_SERVER_CALL_PIPELINE_H_
+#define SPANNER_SESSION_EMULATOR_SERVER_CALL_PIPELINE_H_
+
+#include <functional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "server/call/call.h"
+#include "server/call/reply.h"
+
+namespace spanner_session_emulator {
+
+// Parses the request, then its resource's name, then lets the method's
+// validator look at the rest, then runs its handler; the first error is the
+// reply. Immutable, thus thread-safe.
+class Pipeline {
+ public:
+  // Is told of every call that has ended, with its status.
+  using Observer = std::function<void(const Call&, const absl::Status&,
+                                      absl::Duration took)>;
+
+  // `observer` may be null; then nothing is measured either.
+  explicit Pipeline(Observer observer) : observer_(std::move(observer)) {}
+
+  // Called by a transport: Begin() when the request is there, End() when the
+  // reply has been handed over, with what Begin() gave.
+  struct Begun {
+    Reply reply;
+    absl::Time start;
+  };
+  Begun Begin(Call& call) const;
+  void End(const Call& call, const absl::Status& status,
+           absl::Time start) const;
+
+ private:
+  static Reply Answer(Call& call);
+  static absl::Status Parse(Call& call);
+  static absl::Status ParseResource(Call& call);
+
+  const Observer observer_;
+};
+
+}  // namespace spanner_session_emulator
+
+#endif  // SPANNER_SESSION_EMULATOR_SERVER_CALL_PIPELINE_H_

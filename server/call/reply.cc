@@ -1,0 +1,29 @@
+#include "server/call/reply.h"
+
+namespace spanner_session_emulator {
+namespace {
+
+// A unary reply, seen as a stream of at most one message.
+class UnarySource final : public ReplySource {
+ public:
+  UnarySource(const google::protobuf::Message* message, absl::Status status)
+      : message_(message), status_(std::move(status)) {}
+
+  ReplyStep Next() override {
+    if (message_ == nullptr) return ReplyStep::End(status_);
+    return ReplyStep::Message(std::exchange(message_, nullptr));
+  }
+
+ private:
+  const google::protobuf::Message* message_;
+  const absl::Status status_;
+};
+
+}  // namespace
+
+std::unique_ptr<ReplySource> Reply::TakeSource() && {
+  if (source_ != nullptr) return std::move(source_);
+  return std::make_unique<UnarySource>(message_, std::move(status_));
+}
+
+}  // namespace spanner_session_emulator

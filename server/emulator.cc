@@ -1,0 +1,279 @@
+#include "server/emulator.h"
+
+#include <limits>
+
+#include "absl/status/status.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "google/spanner/v1/spanner.pb.h"
+#include "grpc/health/v1/health.pb.h"
+#include "grpcpp/ext/health_check_service_server_builder_option.h"
+#include "grpcpp/grpcpp.h"
+#include "server/call/method.h"
+#include "server/call/pipeline.h"
+#include "server/services/health.h"
+#include "server/services/resources.h"
+#include "server/services/sessions.h"
+#include "server/services/unimplemented.h"
+#include "server/transport/grpc_service.h"
+#include "server/transport/listen.h"
+#include "store/database_catalog.h"
+#include "store/mutex.h"
+#include "store/names.h"
+#include "store/session_table.h"
+
+namespace spanner_session_emulator {
+namespace {
+
+// Each way; the most that Spanner takes.
+constexpr int kMaxMessageBytes = 100 << 20;
+
+// No code is generated for services, but their files describe them.
+const google::protobuf::ServiceDescriptor* SpannerService() {
+  return google::spanner::v1::Session::descriptor()->file()->FindServiceByName(
+      "Spanner");
+}
+
+const google::protobuf::ServiceDescriptor* HealthService() {
+  return grpc::health::v1::HealthCheckRequest::descriptor()
+      ->file()
+      ->FindServiceByName("Health");
+}
+
+absl::Status CheckOptions(const EmulatorOptions& options) {
+  const auto positive = [](absl::string_view name, auto value, auto zero,
+                           const std::string& text) {
+    return value > zero ? absl::OkStatus()
+                        : absl::InvalidArgumentError(absl::StrCat(
+                              name, " must be greater than 0, but is ", text));
+  };
+  const auto check = [&](const SessionLifetimes& lifetimes) {
+    for (const auto& [name, value] :
+         {std::pair("session_idle_ttl", lifetimes.idle_ttl),
+          std::pair("session_max_age", lifetimes.max_age),
+          std::pair("multiplexed_session_max_age",
+                    lifetimes.multiplexed_max_age)}) {
+      absl::Status status = positive(name, value, absl::ZeroDuration(),
+                                     absl::FormatDuration(value));
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
+  };
+  absl::Status status = check(options.lifetimes);
+  for (const auto& [name, lifetimes] : options.database_lifetimes) {
+    status.Update(check(lifetimes));
+  }
+  status.Update(positive("max_sessions", options.max_sessions, 0,
+                         absl::StrCat(options.max_sessions)));
+  status.Update(positive("max_sessions_per_batch",
+                         options.max_sessions_per_batch, 0,
+                         absl::StrCat(options.max_sessions_per_batch)));
+  if (options.start_time.has_value() &&
+      (*options.start_time < Clock::Earliest() ||
+       *options.start_time > Clock::Latest())) {
+    status.Update(absl::InvalidArgumentError(
+        "start_time must lie between the years 1970 and 9999"));
+  }
+  return status;
+}
+
+absl::StatusOr<DatabaseName> ParseDatabase(absl::string_view option,
+                                           const std::string& text) {
+  auto name = DatabaseName::Parse(text);
+  if (name.ok()) return name;
+  return absl::InvalidArgumentError(
+      absl::StrCat(option, " ", name.status().message()));
+}
+
+// A value in a log line: in quotes, on one line, whatever the text.
+std::string Quoted(absl::string_view text) {
+  return absl::StrCat("\"", absl::Utf8SafeCEscape(text), "\"");
+}
+
+std::string CallLine(const Call& call, const absl::Status& status,
+                     absl::Duration took) {
+  std::string line =
+      absl::StrCat("event=call method=", call.method().full_name(),
+                   " status=", absl::StatusCodeToString(status.code()),
+                   " micros=", absl::ToInt64Microseconds(took),
+                   " peer=", Quoted(call.context().Peer()));
+  if (!call.resource().empty()) {
+    absl::StrAppend(&line, " resource=", Quoted(call.resource()));
+  }
+  if (!status.ok()) {
+    absl::StrAppend(&line, " message=", Quoted(status.message()));
+  }
+  return line;
+}
+
+}  // namespace
+
+class Emulator::Impl {
+ public:
+  Impl(EmulatorOptions options, std::vector<DatabaseName> databases,
+       SessionTableOptions table_options)
+      : options_(std::move(options)),
+        clock_(options_.start_time.has_value()
+                   ? std::make_unique<Clock>(*options_.start_time)
+                   : std::make_unique<Clock>()),
+        store_(clock_.get(), std::move(table_options)),
+        catalog_(databases),
+        health_({SpannerService()->full_name()}),
+        pipeline_(MakeObserver(options_)) {
+    const Resources resources = {.store = &store_, .catalog = &catalog_};
+    methods_.AddService(SpannerService(), Unimplemented(resources));
+    AddSessionMethods(
+        resources,
+        {.max_sessions_per_batch = options_.max_sessions_per_batch,
+         .get_session_counts_as_use = options_.get_session_counts_as_use,
+         .max_sessions = options_.max_sessions},
+        methods_);
+    methods_.AddService(HealthService(), Unimplemented(resources));
+    health_.AddMethods(methods_);
+    for (const auto* service : methods_.services()) {
+      services_.push_back(
+          std::make_unique<GrpcService>(service, &methods_, &pipeline_));
+    }
+  }
+
+  ~Impl() { Shutdown(absl::ZeroDuration()); }
+
+  absl::Status Start() {
+    // With port 0, the port that was found may be taken before gRPC has it.
+    constexpr int kTries = 10;
+    for (int i = 0; server_ == nullptr; ++i) {
+      absl::StatusOr<ListenAddresses> listen =
+          FindListenAddresses(options_.hostname, options_.grpc_port);
+      if (!listen.ok()) return listen.status();
+      listen_ = *std::move(listen);
+      server_ = BuildAndStart();
+      if (server_ == nullptr && (options_.grpc_port != 0 || i == kTries)) {
+        return absl::UnavailableError(absl::StrCat(
+            "cannot listen on ", absl::StrJoin(listen_.addresses, ", "),
+            ": another process was faster"));
+      }
+    }
+    Log(absl::StrCat("event=start grpc=",
+                     Quoted(absl::StrJoin(listen_.addresses, ","))));
+    return absl::OkStatus();
+  }
+
+  void Shutdown(absl::Duration grace) {
+    MutexLock lock(&shutdown_mu_);
+    if (shut_down_ || server_ == nullptr) return;
+    shut_down_ = true;
+    health_.Shutdown();
+    server_->Shutdown(
+        absl::ToChronoTime(absl::Now() + std::min(grace, absl::Hours(24))));
+    server_->Wait();
+    const SessionCounts counts = store_.TotalCounts();
+    Log(absl::StrCat(
+        "event=stop sessions_created=",
+        counts.regular.created + counts.multiplexed.created,
+        " sessions_alive=", counts.regular.live + counts.multiplexed.live));
+  }
+
+  std::shared_ptr<grpc::Channel> InProcessChannel() {
+    grpc::ChannelArguments arguments;
+    arguments.SetMaxReceiveMessageSize(-1);
+    return server_->InProcessChannel(arguments);
+  }
+
+  const ListenAddresses& listen() const { return listen_; }
+  Clock& clock() { return *clock_; }
+  SessionStore& store() { return store_; }
+
+ private:
+  static Pipeline::Observer MakeObserver(const EmulatorOptions& options) {
+    if (!options.log_requests || options.log == nullptr) return nullptr;
+    return [log = options.log](const Call& call, const absl::Status& status,
+                               absl::Duration took) {
+      log(CallLine(call, status, took));
+    };
+  }
+
+  void Log(const std::string& line) const {
+    if (options_.log != nullptr) options_.log(line);
+  }
+
+  std::unique_ptr<grpc::Server> BuildAndStart() {
+    grpc::ServerBuilder builder;
+    // A port that somebody else has is an error, not to be shared.
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+    builder.SetMaxSendMessageSize(kMaxMessageBytes);
+    // gRPC's own health service stays out, even where the process has switched
+    // it on for its other servers.
+    builder.SetOption(
+        std::make_unique<grpc::HealthCheckServiceServerBuilderOption>(nullptr));
+    for (const std::string& address : listen_.addresses) {
+      builder.AddListeningPort(address, grpc::InsecureServerCredentials());
+    }
+    for (const auto& service : services_) {
+      builder.RegisterService(service.get());
+    }
+    builder.RegisterCallbackGenericService(&unknown_methods_);
+    return builder.BuildAndStart();
+  }
+
+  const EmulatorOptions options_;
+  // Each of the following uses only what stands above it.
+  const std::unique_ptr<Clock> clock_;
+  SessionTable store_;
+  const DatabaseCatalog catalog_;
+  Health health_;
+  const Pipeline pipeline_;
+  MethodTable methods_;
+  std::vector<std::unique_ptr<GrpcService>> services_;
+  UnknownMethodService unknown_methods_;
+  ListenAddresses listen_;
+  std::unique_ptr<grpc::Server> server_;
+
+  Mutex shutdown_mu_;
+  bool shut_down_ ABSL_GUARDED_BY(shutdown_mu_) = false;
+};
+
+absl::StatusOr<std::unique_ptr<Emulator>> Emulator::Start(
+    EmulatorOptions options) {
+  if (absl::Status s = CheckOptions(options); !s.ok()) return s;
+  std::vector<DatabaseName> databases;
+  for (const std::string& text : options.databases) {
+    auto name = ParseDatabase("databases", text);
+    if (!name.ok()) return name.status();
+    databases.push_back(*std::move(name));
+  }
+  SessionTableOptions table_options = {.lifetimes = options.lifetimes,
+                                       .database_lifetimes = {},
+                                       .max_sessions = options.max_sessions};
+  for (const auto& [text, lifetimes] : options.database_lifetimes) {
+    auto name = ParseDatabase("database_lifetimes", text);
+    if (!name.ok()) return name.status();
+    table_options.database_lifetimes.emplace(*std::move(name), lifetimes);
+  }
+  auto impl = std::make_unique<Impl>(std::move(options), std::move(databases),
+                                     std::move(table_options));
+  if (absl::Status s = impl->Start(); !s.ok()) return s;
+  return std::unique_ptr<Emulator>(new Emulator(std::move(impl)));
+}
+
+Emulator::Emulator(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Emulator::~Emulator() = default;
+
+int Emulator::port() const { return impl_->listen().port; }
+
+const std::vector<std::string>& Emulator::addresses() const {
+  return impl_->listen().addresses;
+}
+
+std::shared_ptr<grpc::Channel> Emulator::InProcessChannel() {
+  return impl_->InProcessChannel();
+}
+
+Clock& Emulator::clock() { return impl_->clock(); }
+
+SessionStore& Emulator::sessions() { return impl_->store(); }
+
+void Emulator::Shutdown(absl::Duration grace) { impl_->Shutdown(grace); }
+
+}  // namespace spanner_session_emulator

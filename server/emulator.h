@@ -1,0 +1,108 @@
+// The Spanner session emulator, to embed in a test or to run as a server.
+//
+//   auto emulator = spanner_session_emulator::Emulator::Start({});
+//   if (!emulator.ok()) ...
+//   // Point the client at "localhost:" + (*emulator)->port(), or use
+//   // (*emulator)->InProcessChannel().
+//   (*emulator)->clock().Advance(absl::Minutes(61));  // Sessions die.
+//
+// This header and the Bazel target //server:emulator are all that a C++ test
+// needs. Several emulators in one process do not disturb each other, nor any
+// other gRPC server there.
+#ifndef SPANNER_SESSION_EMULATOR_SERVER_EMULATOR_H_
+#define SPANNER_SESSION_EMULATOR_SERVER_EMULATOR_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "grpcpp/channel.h"
+#include "store/clock.h"
+#include "store/session_store.h"
+
+namespace spanner_session_emulator {
+
+struct EmulatorOptions {
+  // Every address of this host is listened on.
+  std::string hostname = "localhost";
+  // 0: any free port; see Emulator::port().
+  int grpc_port = 0;
+
+  // How long sessions live. All must be positive; InfiniteDuration() is
+  // allowed.
+  // https://cloud.google.com/spanner/docs/sessions#handle_deleted_sessions
+  SessionLifetimes lifetimes;
+  // The same for single databases, by their full names.
+  std::vector<std::pair<std::string, SessionLifetimes>> database_lifetimes;
+
+  // CreateSession answers RESOURCE_EXHAUSTED when so many sessions are alive.
+  int64_t max_sessions = 1'000'000;
+  // BatchCreateSessions creates so many at the most in one call.
+  int max_sessions_per_batch = 100;
+  // Whether GetSession keeps its session alive, as every other RPC does.
+  bool get_session_counts_as_use = true;
+
+  // The full names of the only databases that exist, and so of the only
+  // instances. Empty: all exist.
+  std::vector<std::string> databases;
+
+  // Without a value the clock runs with the system's; with one, it stands at
+  // that time until it is moved. It can be switched later; see Clock.
+  std::optional<absl::Time> start_time;
+
+  // Is given log lines, without a line end; null: nothing is logged. Called
+  // from any thread, also several at a time.
+  std::function<void(absl::string_view line)> log;
+  // Whether there is a line for every call, too.
+  bool log_requests = false;
+};
+
+// A running emulator. Thread-safe.
+class Emulator {
+ public:
+  // Starts a server; when this returns, it answers. Errors: INVALID_ARGUMENT
+  // for an option, which the message names, and UNAVAILABLE for a port that
+  // cannot be bound on every address of the host.
+  static absl::StatusOr<std::unique_ptr<Emulator>> Start(
+      EmulatorOptions options);
+
+  // Shuts down without grace.
+  ~Emulator();
+  Emulator(const Emulator&) = delete;
+  Emulator& operator=(const Emulator&) = delete;
+
+  // The gRPC port.
+  int port() const;
+  // The addresses that are listened on, as `127.0.0.1:9010`.
+  const std::vector<std::string>& addresses() const;
+
+  // A channel that does not go through the network. It must not be used after
+  // the emulator is gone.
+  std::shared_ptr<grpc::Channel> InProcessChannel();
+
+  // The clock that all lifetimes and all times in answers follow.
+  Clock& clock();
+  // The sessions, as the RPCs see them.
+  SessionStore& sessions();
+
+  // Takes no more calls, gives the open ones so much real time to end, then
+  // cancels them, and returns when all is over. Later calls do nothing.
+  void Shutdown(absl::Duration grace = absl::Seconds(5));
+
+ private:
+  class Impl;
+  explicit Emulator(std::unique_ptr<Impl> impl);
+
+  const std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace spanner_session_emulator
+
+#endif  // SPANNER_SESSION_EMULATOR_SERVER_EMULATOR_H_

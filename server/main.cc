@@ -1,0 +1,196 @@
+// The server program: flags in, a running Emulator out.
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/flags/usage_config.h"
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "grpc/support/log.h"
+#include "grpcpp/ext/proto_server_reflection_plugin.h"
+#include "server/emulator.h"
+#include "server/healthcheck.h"
+#include "server/version.h"
+#include "spdlog/sinks/stdout_sinks.h"
+#include "spdlog/spdlog.h"
+
+ABSL_FLAG(std::string, hostname, "localhost",
+          "host name or address whose addresses are all listened on");
+ABSL_FLAG(int, grpc_port, 9010, "gRPC port; 0: any free port");
+ABSL_FLAG(absl::Duration, session_idle_ttl, absl::Hours(1),
+          "a regular session dies when it was not used for longer; like all "
+          "durations as 1h30m, 2s, 500ms or inf");
+ABSL_FLAG(absl::Duration, session_max_age, absl::Hours(28 * 24),
+          "a regular session dies when it is older");
+ABSL_FLAG(absl::Duration, multiplexed_session_max_age, absl::Hours(28 * 24),
+          "a multiplexed session dies when it is older");
+ABSL_FLAG(int64_t, max_sessions, 1'000'000,
+          "sessions that can be alive at a time; more are RESOURCE_EXHAUSTED");
+ABSL_FLAG(int, max_sessions_per_batch, 100,
+          "sessions that one BatchCreateSessions creates at the most");
+ABSL_FLAG(bool, get_session_counts_as_use, true,
+          "whether GetSession keeps its session alive");
+ABSL_FLAG(std::vector<std::string>, databases, {},
+          "the only databases that exist, as "
+          "projects/P/instances/I/databases/D, separated by commas; empty: all "
+          "exist");
+ABSL_FLAG(bool, log_requests, false, "log a line for every call");
+ABSL_FLAG(std::string, port_file, "",
+          "a file to write the ports to, as JSON, before the ready line");
+ABSL_FLAG(bool, exit_on_stdin_close, false,
+          "stop when standard input is closed, as it is when the parent dies");
+ABSL_FLAG(bool, healthcheck, false,
+          "do not start a server, but ask the one on --hostname and "
+          "--grpc_port for its health: exit code 0 if it is serving, else 1");
+
+namespace spanner_session_emulator {
+namespace {
+
+// What Testcontainers and others wait for.
+constexpr char kReadyLine[] = "Cloud Spanner emulator running.\n";
+
+void SetUpLogging() {
+  auto logger = spdlog::stderr_logger_mt("emulator");
+  logger->set_pattern("time=%Y-%m-%dT%H:%M:%S.%fZ level=%l %v",
+                      spdlog::pattern_time_type::utc);
+  logger->flush_on(spdlog::level::trace);
+  spdlog::set_default_logger(std::move(logger));
+  gpr_set_log_function([](gpr_log_func_args* args) {
+    const auto level =
+        args->severity == GPR_LOG_SEVERITY_ERROR  ? spdlog::level::err
+        : args->severity == GPR_LOG_SEVERITY_INFO ? spdlog::level::info
+                                                  : spdlog::level::debug;
+    spdlog::log(level, "event=grpc message=\"{}\"", args->message);
+  });
+}
+
+int Fail(const absl::Status& status) {
+  std::cerr << "error: " << status.message() << "\n";
+  return EXIT_FAILURE;
+}
+
+// Writes a file that nobody can see half written.
+absl::Status WriteWhole(const std::string& path, absl::string_view text) {
+  const std::string temporary = absl::StrCat(path, ".", getpid(), ".tmp");
+  std::ofstream out(temporary, std::ios::trunc);
+  out << text;
+  out.close();
+  if (!out || std::rename(temporary.c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    std::remove(temporary.c_str());
+    return absl::UnavailableError(absl::StrCat(
+        "--port_file: cannot write ", path, ": ", std::strerror(error)));
+  }
+  return absl::OkStatus();
+}
+
+// Waits in a thread of its own, which ends with the process.
+void StopWhenStdinCloses() {
+  std::thread([] {
+    char buffer[4096];
+    ssize_t size;
+    do {
+      size = read(STDIN_FILENO, buffer, sizeof(buffer));
+    } while (size > 0 || (size < 0 && errno == EINTR));
+    kill(getpid(), SIGTERM);
+  }).detach();
+}
+
+int Run() {
+  // Blocked before any thread starts, so that only sigwait() sees them.
+  sigset_t stop_signals;
+  sigemptyset(&stop_signals);
+  sigaddset(&stop_signals, SIGTERM);
+  sigaddset(&stop_signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
+
+  SetUpLogging();
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+
+  EmulatorOptions options;
+  options.hostname = absl::GetFlag(FLAGS_hostname);
+  options.grpc_port = absl::GetFlag(FLAGS_grpc_port);
+  options.lifetimes = {
+      .idle_ttl = absl::GetFlag(FLAGS_session_idle_ttl),
+      .max_age = absl::GetFlag(FLAGS_session_max_age),
+      .multiplexed_max_age = absl::GetFlag(FLAGS_multiplexed_session_max_age)};
+  options.max_sessions = absl::GetFlag(FLAGS_max_sessions);
+  options.max_sessions_per_batch = absl::GetFlag(FLAGS_max_sessions_per_batch);
+  options.get_session_counts_as_use =
+      absl::GetFlag(FLAGS_get_session_counts_as_use);
+  options.databases = absl::GetFlag(FLAGS_databases);
+  options.log = [](absl::string_view line) {
+    spdlog::info("{}", std::string(line));
+  };
+  options.log_requests = absl::GetFlag(FLAGS_log_requests);
+
+  auto emulator = Emulator::Start(std::move(options));
+  if (!emulator.ok()) return Fail(emulator.status());
+
+  if (const std::string path = absl::GetFlag(FLAGS_port_file); !path.empty()) {
+    const absl::Status written = WriteWhole(
+        path, absl::StrCat("{\"grpc_port\": ", (*emulator)->port(), "}\n"));
+    if (!written.ok()) return Fail(written);
+  }
+  if (absl::GetFlag(FLAGS_exit_on_stdin_close)) StopWhenStdinCloses();
+  std::fputs(kReadyLine, stderr);
+
+  int signal = 0;
+  sigwait(&stop_signals, &signal);
+  (*emulator)->Shutdown();
+  return EXIT_SUCCESS;
+}
+
+int HealthcheckMode() {
+  const absl::Status status = CheckHealth(absl::GetFlag(FLAGS_hostname),
+                                          absl::GetFlag(FLAGS_grpc_port));
+  return status.ok() ? EXIT_SUCCESS : Fail(status);
+}
+
+int Main(int argc, char** argv) {
+  absl::SetProgramUsageMessage(
+      "A local server that speaks Google Cloud Spanner's API as far as "
+      "sessions reach.\nUsage: spanner_session_emulator [flags]");
+  absl::FlagsUsageConfig config;
+  config.version_string = [] {
+    return absl::StrCat("spanner_session_emulator ", kVersion, "\n");
+  };
+  // --help shows the flags of this file only.
+  config.contains_help_flags =
+      config.contains_helpshort_flags = [](absl::string_view file) {
+        return absl::EndsWith(file, "server/main.cc");
+      };
+  absl::SetFlagsUsageConfig(config);
+  const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
+  if (rest.size() > 1) {
+    return Fail(absl::InvalidArgumentError(
+        absl::StrCat("unexpected argument \"", rest[1], "\": see --help")));
+  }
+  return absl::GetFlag(FLAGS_healthcheck) ? HealthcheckMode() : Run();
+}
+
+}  // namespace
+}  // namespace spanner_session_emulator
+
+int main(int argc, char** argv) {
+  return spanner_session_emulator::Main(argc, argv);
+}

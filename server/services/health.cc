@@ -1,0 +1,119 @@
+#include "server/services/health.h"
+
+#include <map>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "grpc/health/v1/health.pb.h"
+#include "server/call/errors.h"
+#include "server/services/unary.h"
+
+namespace spanner_session_emulator {
+
+namespace api = ::grpc::health::v1;
+
+struct Health::State {
+  absl::flat_hash_set<std::string> services;  // Does not change.
+
+  Mutex mu;
+  bool serving ABSL_GUARDED_BY(mu) = true;
+  // Of the streams that wait for a change, by the stream.
+  std::map<const void*, std::function<void()>> wakers ABSL_GUARDED_BY(mu);
+
+  api::HealthCheckResponse::ServingStatus StatusOf(const std::string& service) {
+    if (!services.contains(service)) {
+      return api::HealthCheckResponse::SERVICE_UNKNOWN;
+    }
+    MutexLock lock(&mu);
+    return serving ? api::HealthCheckResponse::SERVING
+                   : api::HealthCheckResponse::NOT_SERVING;
+  }
+};
+
+// The service's status, then NOT_SERVING and the end at shutdown.
+class Health::WatchSource final : public ReplySource {
+ public:
+  WatchSource(std::shared_ptr<State> state, std::string service)
+      : state_(std::move(state)), service_(std::move(service)) {}
+
+  ~WatchSource() override {
+    MutexLock lock(&state_->mu);
+    state_->wakers.erase(this);
+  }
+
+  ReplyStep Next() override {
+    const auto status = state_->StatusOf(service_);
+    if (!sent_ || status != message_.status()) {
+      sent_ = true;
+      message_.set_status(status);
+      return ReplyStep::Message(&message_);
+    }
+    MutexLock lock(&state_->mu);
+    if (!state_->serving) return ReplyStep::End(errors::ShuttingDown());
+    return ReplyStep::Wait();
+  }
+
+  void OnReady(std::function<void()> wake) override {
+    {
+      MutexLock lock(&state_->mu);
+      if (state_->serving) {
+        state_->wakers[this] = std::move(wake);
+        return;
+      }
+    }
+    wake();
+  }
+
+ private:
+  const std::shared_ptr<State> state_;
+  const std::string service_;
+  bool sent_ = false;
+  api::HealthCheckResponse message_;
+};
+
+Health::Health(std::vector<std::string> services)
+    : state_(std::make_shared<State>()) {
+  state_->services.insert("");
+  for (std::string& service : services) {
+    state_->services.insert(std::move(service));
+  }
+}
+
+void Health::AddMethods(MethodTable& table) {
+  table.Set("grpc.health.v1.Health.Check",
+            Unary<api::HealthCheckRequest, api::HealthCheckResponse>(
+                [state = state_](Call&, const api::HealthCheckRequest& request,
+                                 api::HealthCheckResponse& response) {
+                  if (!state->services.contains(request.service())) {
+                    return errors::UnknownHealthService(request.service());
+                  }
+                  response.set_status(state->StatusOf(request.service()));
+                  return absl::OkStatus();
+                }));
+  table.Set("grpc.health.v1.Health.List",
+            Unary<api::HealthListRequest, api::HealthListResponse>(
+                [state = state_](Call&, const api::HealthListRequest&,
+                                 api::HealthListResponse& response) {
+                  for (const std::string& service : state->services) {
+                    (*response.mutable_statuses())[service].set_status(
+                        state->StatusOf(service));
+                  }
+                  return absl::OkStatus();
+                }));
+  table.Set("grpc.health.v1.Health.Watch", [state = state_](Call& call) {
+    return Reply::Stream(std::make_unique<WatchSource>(
+        state, call.request<api::HealthCheckRequest>().service()));
+  });
+}
+
+void Health::Shutdown() {
+  std::map<const void*, std::function<void()>> wakers;
+  {
+    MutexLock lock(&state_->mu);
+    state_->serving = false;
+    wakers.swap(state_->wakers);
+  }
+  for (const auto& [source, wake] : wakers) wake();
+}
+
+}  // namespace spanner_session_emulator

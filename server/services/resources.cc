@@ -1,0 +1,35 @@
+#include "server/services/resources.h"
+
+#include "server/call/errors.h"
+#include "server/call/method.h"
+
+namespace spanner_session_emulator {
+
+absl::Status Resources::RequireDatabase(const DatabaseName& database) const {
+  if (catalog->Exists(database)) return absl::OkStatus();
+  const InstanceName instance = database.instance();
+  if (!catalog->Exists(instance)) {
+    return errors::InstanceNotFound(instance.full());
+  }
+  return errors::DatabaseNotFound(database.full());
+}
+
+absl::Status Resources::UseSession(const SessionName& session) const {
+  if (store->Use(session).has_value()) return absl::OkStatus();
+  if (absl::Status s = RequireDatabase(session.database()); !s.ok()) return s;
+  return errors::SessionNotFound(session.full());
+}
+
+absl::Status Resources::Require(const Call& call) const {
+  switch (call.method().resource_kind) {
+    case ResourceKind::kSession:
+      return UseSession(call.session());
+    case ResourceKind::kDatabase:
+      return RequireDatabase(call.database());
+    case ResourceKind::kNone:
+      break;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace spanner_session_emulator

@@ -1,0 +1,220 @@
+#include "server/services/sessions.h"
+
+#include <algorithm>
+#include <any>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/empty.pb.h"
+#include "google/spanner/v1/spanner.pb.h"
+#include "server/call/errors.h"
+#include "server/services/unary.h"
+#include "store/filter.h"
+#include "store/labels.h"
+
+namespace spanner_session_emulator {
+namespace {
+
+namespace api = ::google::spanner::v1;
+
+// The reference's limit for ListSessions, and its default.
+constexpr int kMaxPageSize = 1000;
+
+void SetTimestamp(absl::Time time, google::protobuf::Timestamp& timestamp) {
+  const int64_t micros = absl::ToUnixMicros(time);
+  timestamp.set_seconds(micros / 1'000'000);
+  timestamp.set_nanos(static_cast<int32_t>(micros % 1'000'000 * 1'000));
+}
+
+void Fill(const SessionName& name, const Session& session, api::Session& out) {
+  out.set_name(name.full());
+  SetTimestamp(session.create_time, *out.mutable_create_time());
+  SetTimestamp(session.approximate_last_use_time,
+               *out.mutable_approximate_last_use_time());
+  out.set_multiplexed(session.multiplexed);
+  if (session.attributes == nullptr) return;
+  out.set_creator_role(session.attributes->creator_role);
+  session.attributes->labels.ForEach(
+      [&](absl::string_view key, absl::string_view value) {
+        (*out.mutable_labels())[std::string(key)] = std::string(value);
+        return true;
+      });
+}
+
+// What a request's template asks for; its output-only fields are ignored.
+// `field` is the template's, for errors.
+absl::StatusOr<SessionTemplate> ReadTemplate(absl::string_view method,
+                                             absl::string_view field,
+                                             const api::Session& session) {
+  absl::StatusOr<Labels> labels =
+      Labels::Make({session.labels().begin(), session.labels().end()});
+  if (!labels.ok()) {
+    return errors::InvalidField(method, absl::StrCat(field, ".labels"),
+                                labels.status().message());
+  }
+  if (session.multiplexed() && !labels->empty()) {
+    return errors::MultiplexedSessionLabels();
+  }
+  return SessionTemplate{.attributes = {.labels = *std::move(labels),
+                                        .creator_role = session.creator_role()},
+                         .multiplexed = session.multiplexed()};
+}
+
+absl::Status ValidateCreate(Call& call) {
+  auto what = ReadTemplate(call.method().name(), "session",
+                           call.request<api::CreateSessionRequest>().session());
+  if (what.ok()) call.prepared = *std::move(what);
+  return what.status();
+}
+
+absl::Status ValidateBatchCreate(Call& call) {
+  const auto& request = call.request<api::BatchCreateSessionsRequest>();
+  if (request.session_count() <= 0) {
+    return errors::InvalidField(call.method().name(), "session_count",
+                                absl::StrCat("must be greater than 0, but is ",
+                                             request.session_count()));
+  }
+  if (request.session_template().multiplexed()) {
+    return errors::MultiplexedSessionsInBatch();
+  }
+  auto what = ReadTemplate(call.method().name(), "session_template",
+                           request.session_template());
+  if (what.ok()) call.prepared = *std::move(what);
+  return what.status();
+}
+
+absl::Status ValidateList(Call& call) {
+  auto filter =
+      SessionFilter::Parse(call.request<api::ListSessionsRequest>().filter());
+  if (!filter.ok()) {
+    return errors::InvalidField(call.method().name(), "filter",
+                                filter.status().message());
+  }
+  call.prepared = *std::move(filter);
+  return absl::OkStatus();
+}
+
+class SessionMethods {
+ public:
+  SessionMethods(const Resources& resources,
+                 const SessionServiceOptions& options)
+      : resources_(resources), options_(options) {}
+
+  absl::Status Create(Call& call, const api::CreateSessionRequest&,
+                      api::Session& response) const {
+    if (absl::Status s = resources_.RequireDatabase(call.database()); !s.ok()) {
+      return s;
+    }
+    const std::vector<NamedSession> created = resources_.store->Create(
+        call.database(), std::any_cast<SessionTemplate&>(call.prepared), 1);
+    if (created.empty()) return errors::TooManySessions(options_.max_sessions);
+    Fill(created[0].name, created[0].session, response);
+    return absl::OkStatus();
+  }
+
+  absl::Status BatchCreate(Call& call,
+                           const api::BatchCreateSessionsRequest& request,
+                           api::BatchCreateSessionsResponse& response) const {
+    if (absl::Status s = resources_.RequireDatabase(call.database()); !s.ok()) {
+      return s;
+    }
+    const std::vector<NamedSession> created = resources_.store->Create(
+        call.database(), std::any_cast<SessionTemplate&>(call.prepared),
+        std::min(request.session_count(), options_.max_sessions_per_batch));
+    // Never an empty success: a pool would ask again and again.
+    if (created.empty()) return errors::TooManySessions(options_.max_sessions);
+    for (const NamedSession& session : created) {
+      Fill(session.name, session.session, *response.add_session());
+    }
+    return absl::OkStatus();
+  }
+
+  // Does not look at the database, as Google's emulator does not: what is
+  // missing is the session, whatever else is missing too.
+  absl::Status Get(Call& call, const api::GetSessionRequest&,
+                   api::Session& response) const {
+    const std::optional<Session> session =
+        options_.get_session_counts_as_use
+            ? resources_.store->Use(call.session())
+            : resources_.store->Get(call.session());
+    if (!session.has_value()) {
+      return errors::SessionNotFound(call.session().full());
+    }
+    Fill(call.session(), *session, response);
+    return absl::OkStatus();
+  }
+
+  absl::Status List(Call& call, const api::ListSessionsRequest& request,
+                    api::ListSessionsResponse& response) const {
+    if (absl::Status s = resources_.RequireDatabase(call.database()); !s.ok()) {
+      return s;
+    }
+    ListRequest list;
+    if (request.page_size() > 0 && request.page_size() <= kMaxPageSize) {
+      list.page_size = request.page_size();
+    } else {
+      list.page_size = kMaxPageSize;
+    }
+    list.page_token = request.page_token();
+    list.filter = std::any_cast<SessionFilter&&>(std::move(call.prepared));
+    absl::StatusOr<ListPage> page =
+        resources_.store->List(call.database(), list);
+    if (!page.ok()) {
+      return errors::InvalidField(call.method().name(), "page_token",
+                                  page.status().message());
+    }
+    for (const NamedSession& session : page->sessions) {
+      Fill(session.name, session.session, *response.add_sessions());
+    }
+    response.set_next_page_token(std::move(page->next_page_token));
+    return absl::OkStatus();
+  }
+
+  // Of a missing session, too: deleting twice is deleting.
+  absl::Status Delete(Call& call, const api::DeleteSessionRequest&,
+                      google::protobuf::Empty&) const {
+    const std::optional<Session> session =
+        resources_.store->Get(call.session());
+    if (session.has_value() && session->multiplexed) {
+      return errors::MultiplexedSessionDeleted();
+    }
+    resources_.store->Delete(call.session());
+    return absl::OkStatus();
+  }
+
+ private:
+  const Resources resources_;
+  const SessionServiceOptions options_;
+};
+
+}  // namespace
+
+void AddSessionMethods(const Resources& resources,
+                       const SessionServiceOptions& options,
+                       MethodTable& table) {
+  const auto methods =
+      std::make_shared<const SessionMethods>(resources, options);
+  const auto add = [&]<typename Request, typename Response>(
+                       absl::string_view name,
+                       absl::Status (SessionMethods::*method)(
+                           Call&, const Request&, Response&) const,
+                       Validator validate = nullptr) {
+    table.Set(absl::StrCat("google.spanner.v1.Spanner.", name),
+              Unary<Request, Response>([methods, method](Call& call,
+                                                         const Request& request,
+                                                         Response& response) {
+                return ((*methods).*method)(call, request, response);
+              }),
+              std::move(validate));
+  };
+  add("CreateSession", &SessionMethods::Create, ValidateCreate);
+  add("BatchCreateSessions", &SessionMethods::BatchCreate, ValidateBatchCreate);
+  add("GetSession", &SessionMethods::Get);
+  add("ListSessions", &SessionMethods::List, ValidateList);
+  add("DeleteSession", &SessionMethods::Delete);
+}
+
+}  // namespace spanner_session_emulator

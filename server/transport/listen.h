@@ -1,0 +1,30 @@
+// Which addresses to listen on, found out before anything is started.
+#ifndef SPANNER_SESSION_EMULATOR_SERVER_TRANSPORT_LISTEN_H_
+#define SPANNER_SESSION_EMULATOR_SERVER_TRANSPORT_LISTEN_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace spanner_session_emulator {
+
+struct ListenAddresses {
+  int port = 0;
+  // One for each address of the host name, as `127.0.0.1:9010`, `[::1]:9010`.
+  std::vector<std::string> addresses;
+};
+
+// Resolves `hostname` and tries the port on every address of it, without
+// sharing it with any other socket. Port 0 finds a port that is free on all.
+// Addresses that this machine does not have (`::1` where IPv6 is off) are left
+// out, as nobody can come by them. Errors: INVALID_ARGUMENT for a host name
+// that does not resolve or a port outside 0…65535, UNAVAILABLE with the address
+// and the reason where a port cannot be bound. Thread-safe; blocks for the
+// look-up.
+absl::StatusOr<ListenAddresses> FindListenAddresses(const std::string& hostname,
+                                                    int port);
+
+}  // namespace spanner_session_emulator
+
+#endif  // SPANNER_SESSION_EMULATOR_SERVER_TRANSPORT_LISTEN_H_
