@@ -94,7 +94,7 @@ std::string Quoted(absl::string_view text) {
 std::string CallLine(const Call& call, const absl::Status& status,
                      absl::Duration took) {
   std::string line =
-      absl::StrCat("event=call method=", call.method().full_name(),
+      absl::StrCat("event=call method=", call.method().full_name,
                    " status=", absl::StatusCodeToString(status.code()),
                    " micros=", absl::ToInt64Microseconds(took),
                    " peer=", Quoted(call.context().Peer()));
@@ -120,7 +120,8 @@ class Emulator::Impl {
         store_(clock_.get(), std::move(table_options)),
         catalog_(databases),
         health_({SpannerService()->full_name()}),
-        pipeline_(MakeObserver(options_)) {
+        pipeline_(MakeObserver(options_)),
+        unknown_methods_(&pipeline_) {
     const Resources resources = {.store = &store_, .catalog = &catalog_};
     methods_.AddService(SpannerService(), Unimplemented(resources));
     AddSessionMethods(

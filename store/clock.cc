@@ -28,51 +28,68 @@ int64_t Clock::SystemMicros() {
       .count();
 }
 
+class Clock::Change {
+ public:
+  explicit Change(Clock* clock) : clock_(clock) { ++clock_->changes_; }
+  ~Change() {
+    ++clock_->changes_;
+    clock_->moved_.notify_all();
+  }
+  Change(const Change&) = delete;
+  Change& operator=(const Change&) = delete;
+
+ private:
+  Clock* const clock_;
+};
+
 absl::Status Clock::Advance(absl::Duration by) {
   MutexLock lock(&mu_);
-  const absl::Time to = Now() + by;
+  const Change change(this);
+  const absl::Time to = absl::FromUnixMicros(Read()) + by;
   if (by < absl::ZeroDuration() || to > Latest()) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the clock cannot be advanced by ", absl::FormatDuration(by),
         ": it moves forward only, to ", Text(Latest()), " at the latest"));
   }
-  return MoveTo(absl::ToUnixMicros(to));
+  MoveTo(absl::ToUnixMicros(to));
+  return absl::OkStatus();
 }
 
 absl::Status Clock::Set(absl::Time to) {
   MutexLock lock(&mu_);
-  if (to < Now() || to > Latest()) {
+  const Change change(this);
+  const absl::Time now = absl::FromUnixMicros(Read());
+  if (to < now || to > Latest()) {
     return absl::InvalidArgumentError(
         absl::StrCat("the clock cannot be set to ", Text(to),
-                     ": it moves forward only, from ", Text(Now()), ", to ",
+                     ": it moves forward only, from ", Text(now), ", to ",
                      Text(Latest()), " at the latest"));
   }
-  return MoveTo(absl::ToUnixMicros(to));
+  MoveTo(absl::ToUnixMicros(to));
+  return absl::OkStatus();
 }
 
-absl::Status Clock::MoveTo(int64_t micros) {
+void Clock::MoveTo(int64_t micros) {
   if (running()) {
-    offset_.store(micros - SystemMicros(), std::memory_order_release);
+    offset_ = micros - SystemMicros();
   } else {
-    stopped_at_.store(micros, std::memory_order_release);
+    stopped_at_ = micros;
   }
-  moved_.notify_all();
-  return absl::OkStatus();
 }
 
 void Clock::Stop() {
   MutexLock lock(&mu_);
   if (!running()) return;
-  stopped_at_.store(NowMicros(), std::memory_order_release);
-  moved_.notify_all();
+  const Change change(this);
+  stopped_at_ = Read();
 }
 
 void Clock::Run() {
   MutexLock lock(&mu_);
   if (running()) return;
-  offset_.store(NowMicros() - SystemMicros(), std::memory_order_release);
-  stopped_at_.store(kRunning, std::memory_order_release);
-  moved_.notify_all();
+  const Change change(this);
+  offset_ = Read() - SystemMicros();
+  stopped_at_ = kRunning;
 }
 
 bool Clock::Alarm::WaitUntil(absl::Time when) {

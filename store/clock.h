@@ -37,9 +37,13 @@ class Clock {
   absl::Time Now() const { return absl::FromUnixMicros(NowMicros()); }
   // Microseconds since the Unix epoch.
   int64_t NowMicros() const {
-    const int64_t stopped_at = stopped_at_.load(std::memory_order_acquire);
-    if (stopped_at != kRunning) return stopped_at;
-    return SystemMicros() + offset_.load(std::memory_order_acquire);
+    // Again, if the clock was changed meanwhile: the time that was read may be
+    // one that the change has skipped or not let come.
+    while (true) {
+      const uint64_t changes = changes_.load();
+      const int64_t now = Read();
+      if (changes % 2 == 0 && changes == changes_.load()) return now;
+    }
   }
 
   // Moves the clock; it goes on standing or running as before. Every deadline
@@ -52,9 +56,7 @@ class Clock {
   // from the time it shows. No effect if it does so already.
   void Stop();
   void Run();
-  bool running() const {
-    return stopped_at_.load(std::memory_order_acquire) == kRunning;
-  }
+  bool running() const { return stopped_at_.load() == kRunning; }
 
   // A wait for a time of the clock. One thread waits, any thread may wake it.
   class Alarm {
@@ -78,9 +80,22 @@ class Clock {
   static constexpr int64_t kRunning = std::numeric_limits<int64_t>::min();
 
   static int64_t SystemMicros();
-  absl::Status MoveTo(int64_t micros) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  // Readers take no lock: the two are written under mu_, offset_ first.
+  // What the clock shows; right if no change is under way.
+  int64_t Read() const {
+    const int64_t stopped_at = stopped_at_.load();
+    if (stopped_at != kRunning) return stopped_at;
+    return SystemMicros() + offset_.load();
+  }
+  // For use within a Change.
+  void MoveTo(int64_t micros);
+
+  // Holds up the readers, and wakes the alarms in the end.
+  class Change;
+
+  // A sequence lock, as readers take no other: all are written under mu_, and
+  // within a Change, during which changes_ is odd.
+  std::atomic<uint64_t> changes_{0};
   std::atomic<int64_t> stopped_at_{kRunning};
   std::atomic<int64_t> offset_{0};  // From the system's clock, while running.
 

@@ -54,16 +54,24 @@ class Parser {
   absl::Status Error(absl::string_view expected) const {
     return absl::InvalidArgumentError(absl::StrCat(
         "does not make sense from position ", position_ + 1, " (",
-        AtEnd() ? std::string("its end")
-                : absl::StrCat("\"", text_.substr(position_, kShown), "\""),
+        AtEnd() ? std::string("its end") : absl::StrCat("\"", Rest(), "\""),
         "): expected ", expected,
         "; a filter is labels.KEY:* or labels.KEY:VALUE, several joined by "
         "blanks or AND"));
   }
 
  private:
-  static constexpr size_t kShown =
-      40;  // Bytes of the rest that a message shows.
+  // Bytes of the rest that a message shows.
+  static constexpr size_t kShown = 40;
+
+  // What a message shows of the rest: no half of a UTF-8 character at its end.
+  absl::string_view Rest() const {
+    const absl::string_view rest = text_.substr(position_);
+    if (rest.size() <= kShown) return rest;
+    size_t size = kShown;
+    while (size > 0 && (rest[size] & 0xc0) == 0x80) --size;
+    return rest.substr(0, size);
+  }
 
   absl::string_view text_;
   size_t position_ = 0;

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "google/api/resource.pb.h"
+#include "server/call/errors.h"
 
 namespace spanner_session_emulator {
 namespace {
@@ -20,6 +21,8 @@ ResourceKind KindOf(const google::protobuf::FieldDescriptor& field) {
 std::unique_ptr<Method> MakeMethod(
     const google::protobuf::MethodDescriptor* descriptor) {
   auto method = std::make_unique<Method>();
+  method->name = descriptor->name();
+  method->full_name = descriptor->full_name();
   method->descriptor = descriptor;
   method->path = absl::StrCat("/", descriptor->service()->full_name(), "/",
                               descriptor->name());
@@ -40,13 +43,23 @@ std::unique_ptr<Method> MakeMethod(
 
 }  // namespace
 
+Method UnknownMethod(std::string path) {
+  Method method;
+  method.full_name = path;
+  method.handle = [path](Call&) {
+    return Reply::Error(errors::UnknownMethod(path));
+  };
+  method.path = std::move(path);
+  return method;
+}
+
 void MethodTable::AddService(const google::protobuf::ServiceDescriptor* service,
                              Handler fallback) {
   services_.push_back(service);
   for (int i = 0; i < service->method_count(); ++i) {
     std::unique_ptr<Method> method = MakeMethod(service->method(i));
     method->handle = fallback;
-    by_full_name_[method->full_name()] = method.get();
+    by_full_name_[method->full_name] = method.get();
     methods_.push_back(std::move(method));
   }
 }

@@ -30,8 +30,11 @@ using Validator = std::function<absl::Status(Call&)>;
 enum class ResourceKind { kNone, kDatabase, kSession };
 
 struct Method {
+  std::string name;       // `GetSession`
+  std::string full_name;  // `google.spanner.v1.Spanner.GetSession`
+  std::string path;       // `/google.spanner.v1.Spanner/GetSession`
+  // Null in the stand-in for a method that does not exist.
   const google::protobuf::MethodDescriptor* descriptor = nullptr;
-  std::string path;  // `/google.spanner.v1.Spanner/GetSession`
   const google::protobuf::Message* request_prototype = nullptr;
   // The field with a google.api.resource_reference to a session or database.
   const google::protobuf::FieldDescriptor* resource_field = nullptr;
@@ -39,10 +42,11 @@ struct Method {
 
   Validator validate;  // May be null: nothing to look at.
   Handler handle;
-
-  const std::string& name() const { return descriptor->name(); }
-  const std::string& full_name() const { return descriptor->full_name(); }
 };
+
+// Stands in for a method that nobody has, so that calls of it take the same way
+// as any other; answers with an error that names `path`.
+Method UnknownMethod(std::string path);
 
 // The methods of the services that are served, in the order of their
 // declaration. Filled at start-up, then only read.

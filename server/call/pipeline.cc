@@ -8,6 +8,7 @@
 namespace spanner_session_emulator {
 
 absl::Status Pipeline::Parse(Call& call) {
+  if (call.method_.request_prototype == nullptr) return absl::OkStatus();
   call.request_ = call.method_.request_prototype->New(&call.arena_);
   if (!call.request_->ParseFromArray(
           call.request_bytes_.data(),
@@ -33,7 +34,7 @@ absl::Status Pipeline::ParseResource(Call& call) {
     if (status.ok()) call.resource_ = *std::move(database);
   }
   if (!status.ok()) {
-    return errors::InvalidField(method.name(), method.resource_field->name(),
+    return errors::InvalidField(method.name, method.resource_field->name(),
                                 status.message());
   }
   return status;

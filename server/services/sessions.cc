@@ -64,7 +64,7 @@ absl::StatusOr<SessionTemplate> ReadTemplate(absl::string_view method,
 }
 
 absl::Status ValidateCreate(Call& call) {
-  auto what = ReadTemplate(call.method().name(), "session",
+  auto what = ReadTemplate(call.method().name, "session",
                            call.request<api::CreateSessionRequest>().session());
   if (what.ok()) call.prepared = *std::move(what);
   return what.status();
@@ -73,14 +73,14 @@ absl::Status ValidateCreate(Call& call) {
 absl::Status ValidateBatchCreate(Call& call) {
   const auto& request = call.request<api::BatchCreateSessionsRequest>();
   if (request.session_count() <= 0) {
-    return errors::InvalidField(call.method().name(), "session_count",
+    return errors::InvalidField(call.method().name, "session_count",
                                 absl::StrCat("must be greater than 0, but is ",
                                              request.session_count()));
   }
   if (request.session_template().multiplexed()) {
     return errors::MultiplexedSessionsInBatch();
   }
-  auto what = ReadTemplate(call.method().name(), "session_template",
+  auto what = ReadTemplate(call.method().name, "session_template",
                            request.session_template());
   if (what.ok()) call.prepared = *std::move(what);
   return what.status();
@@ -90,7 +90,7 @@ absl::Status ValidateList(Call& call) {
   auto filter =
       SessionFilter::Parse(call.request<api::ListSessionsRequest>().filter());
   if (!filter.ok()) {
-    return errors::InvalidField(call.method().name(), "filter",
+    return errors::InvalidField(call.method().name, "filter",
                                 filter.status().message());
   }
   call.prepared = *std::move(filter);
@@ -163,7 +163,7 @@ class SessionMethods {
     absl::StatusOr<ListPage> page =
         resources_.store->List(call.database(), list);
     if (!page.ok()) {
-      return errors::InvalidField(call.method().name(), "page_token",
+      return errors::InvalidField(call.method().name, "page_token",
                                   page.status().message());
     }
     for (const NamedSession& session : page->sessions) {

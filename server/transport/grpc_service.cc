@@ -11,7 +11,6 @@
 #include "grpcpp/impl/codegen/rpc_service_method.h"
 #include "grpcpp/impl/codegen/server_callback_handlers.h"
 #include "server/call/call.h"
-#include "server/call/errors.h"
 #include "server/call/reply.h"
 #include "server/transport/grpc_status.h"
 #include "store/mutex.h"
@@ -243,9 +242,13 @@ grpc::ServerGenericBidiReactor* UnknownMethodService::CreateReactor(
    public:
     void OnDone() override { delete this; }
   };
+  const Method method = UnknownMethod(context->method());
+  const GrpcCallContext call_context(*context);
+  Call call(method, call_context, "");
+  const auto [reply, start] = pipeline_->Begin(call);
+  pipeline_->End(call, reply.status(), start);
   auto* reactor = new Reactor;
-  reactor->Finish(
-      ToGrpcStatus(errors::UnknownMethod(context->method()), *context));
+  reactor->Finish(ToGrpcStatus(reply.status(), *context));
   return reactor;
 }
 

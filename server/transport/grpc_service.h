@@ -30,8 +30,15 @@ class GrpcService final : public grpc::Service {
 // Answers every method that no service has, with an error that names it.
 class UnknownMethodService final : public grpc::CallbackGenericService {
  public:
+  // `pipeline` must outlive the service.
+  explicit UnknownMethodService(const Pipeline* pipeline)
+      : pipeline_(pipeline) {}
+
   grpc::ServerGenericBidiReactor* CreateReactor(
       grpc::GenericCallbackServerContext* context) override;
+
+ private:
+  const Pipeline* const pipeline_;
 };
 
 }  // namespace spanner_session_emulator

@@ -65,7 +65,8 @@ TEST(SessionIdTest, IsMadeOf32UrlSafeCharacters) {
   for (const SessionKey& key : Keys()) {
     const std::string id = Encode(codec, key);
     EXPECT_EQ(id.size(), 32u);
-    EXPECT_EQ(id.find_first_not_of(std::string(kAlphabet)), std::string::npos) << id;
+    EXPECT_EQ(id.find_first_not_of(std::string(kAlphabet)), std::string::npos)
+        << id;
     seen.insert(id.begin(), id.end());
   }
   EXPECT_EQ(seen.size(), kAlphabet.size());
