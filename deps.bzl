@@ -80,3 +80,13 @@ def spanner_session_emulator_deps():
         keep = {"grpc-health-check/proto/health/v1/health.proto": "grpc/health/v1/health.proto"},
         build_files = {"": "//third_party/grpc_proto:BUILD.grpc_proto"},
     )
+
+    # Google's Spanner client library for Node, for tests/clients/node.
+    _maybe(
+        npm_repository,
+        "node_spanner",
+        package_json = "//tests/clients/node:package.json",
+        package_lock = "//tests/clients/node:package-lock.json",
+        keep = {"": "node_modules"},
+        build_files = {"": "//tests/clients/node:BUILD.node_spanner"},
+    )

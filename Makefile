@@ -1,0 +1,37 @@
+# `make` lists the targets. Each does its own set-up.
+SERVER = bazel-bin/server/spanner_session_emulator
+RUN_FLAGS =
+
+.PHONY: help setup build run test asan tsan format lint clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup:  ## install what is missing: Debian packages, the pinned API protos
+	@tools/setup.sh
+
+build: setup  ## build the server
+	@bazel build //server:spanner_session_emulator
+
+run: build  ## start the server on localhost:9010 (RUN_FLAGS="--grpc_port=0 ..." for more)
+	@exec $(SERVER) $(RUN_FLAGS)
+
+test: setup  ## build everything and run all tests
+	@tools/run_tests.sh
+
+asan: setup  ## all tests under the address and undefined-behaviour sanitizers
+	@tools/run_tests.sh --config=asan
+
+tsan: setup  ## all tests under the thread sanitizer
+	@tools/run_tests.sh --config=tsan
+
+format: setup  ## format the C++ sources
+	@tools/setup.sh --lint
+	@git ls-files '*.cc' '*.h' | xargs clang-format-14 -i
+
+lint: setup  ## check the format and run clang-tidy
+	@tools/setup.sh --lint
+	@tools/lint.sh
+
+clean:  ## remove what was built
+	@bazel clean

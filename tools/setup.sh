@@ -1,0 +1,40 @@
+#!/bin/sh
+# Installs what the build and the tests need and this machine lacks. With --lint,
+# also what `make lint` and `make format` need. Does nothing when all is there.
+set -eu
+cd "$(dirname "$0")/.."
+
+packages="
+  bazel-bootstrap bazel-platforms bazel-rules-java bazel-rules-proto bazel-skylib
+  ca-certificates g++
+  libabsl-dev libbenchmark-dev libfmt-dev libgmock-dev libgrpc++-dev libgtest-dev
+  libprotobuf-dev libspdlog-dev
+  protobuf-compiler protobuf-compiler-grpc"
+[ "${1-}" = --lint ] && packages="$packages clang-format-14 clang-tidy-14"
+
+missing=
+for package in $packages; do
+  status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
+  [ "$status" = "install ok installed" ] || missing="$missing $package"
+done
+# Node may come from elsewhere than Debian.
+command -v node >/dev/null || missing="$missing nodejs"
+command -v npm >/dev/null || missing="$missing npm"
+
+if [ -n "$missing" ]; then
+  echo "setup: installing$missing"
+  sudo=
+  [ "$(id -u)" = 0 ] || sudo=sudo
+  $sudo apt-get update -qq
+  # shellcheck disable=SC2086  # A list of words.
+  $sudo env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends $missing
+fi
+
+# The API protos and the client library of the tests, as their lock files say.
+if [ -n "$missing" ] || [ ! -e .setup ] ||
+  [ -n "$(find deps.bzl third_party tests/clients -newer .setup -print -quit)" ]; then
+  echo "setup: fetching the pinned npm packages"
+  bazel fetch //...
+  touch .setup
+fi
