@@ -29,6 +29,7 @@
 
 namespace spanner_session_emulator {
 
+// Every member has a default, so that `{.max_sessions = 5}` does not warn.
 struct EmulatorOptions {
   // Every address of this host is listened on.
   std::string hostname = "localhost";
@@ -38,9 +39,9 @@ struct EmulatorOptions {
   // How long sessions live. All must be positive; InfiniteDuration() is
   // allowed.
   // https://cloud.google.com/spanner/docs/sessions#handle_deleted_sessions
-  SessionLifetimes lifetimes;
+  SessionLifetimes lifetimes = {};
   // The same for single databases, by their full names.
-  std::vector<std::pair<std::string, SessionLifetimes>> database_lifetimes;
+  std::vector<std::pair<std::string, SessionLifetimes>> database_lifetimes = {};
 
   // CreateSession answers RESOURCE_EXHAUSTED when so many sessions are alive.
   int64_t max_sessions = 1'000'000;
@@ -51,15 +52,15 @@ struct EmulatorOptions {
 
   // The full names of the only databases that exist, and so of the only
   // instances. Empty: all exist.
-  std::vector<std::string> databases;
+  std::vector<std::string> databases = {};
 
   // Without a value the clock runs with the system's; with one, it stands at
   // that time until it is moved. It can be switched later; see Clock.
-  std::optional<absl::Time> start_time;
+  std::optional<absl::Time> start_time = {};
 
   // Is given log lines, without a line end; null: nothing is logged. Called
   // from any thread, also several at a time.
-  std::function<void(absl::string_view line)> log;
+  std::function<void(absl::string_view line)> log = {};
   // Whether there is a line for every call, too.
   bool log_requests = false;
 };

@@ -21,6 +21,7 @@
 #include "absl/flags/usage.h"
 #include "absl/flags/usage_config.h"
 #include "absl/status/status.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -79,7 +80,8 @@ void SetUpLogging() {
         args->severity == GPR_LOG_SEVERITY_ERROR  ? spdlog::level::err
         : args->severity == GPR_LOG_SEVERITY_INFO ? spdlog::level::info
                                                   : spdlog::level::debug;
-    spdlog::log(level, "event=grpc message=\"{}\"", args->message);
+    spdlog::log(level, "event=grpc message=\"{}\"",
+                absl::Utf8SafeCEscape(args->message));
   });
 }
 
@@ -122,6 +124,8 @@ int Run() {
   sigaddset(&stop_signals, SIGTERM);
   sigaddset(&stop_signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
+  // Whoever reads the output may go away once it has seen the ready line.
+  signal(SIGPIPE, SIG_IGN);
 
   SetUpLogging();
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -154,8 +158,8 @@ int Run() {
   if (absl::GetFlag(FLAGS_exit_on_stdin_close)) StopWhenStdinCloses();
   std::fputs(kReadyLine, stderr);
 
-  int signal = 0;
-  sigwait(&stop_signals, &signal);
+  int stop_signal = 0;
+  sigwait(&stop_signals, &stop_signal);
   (*emulator)->Shutdown();
   return EXIT_SUCCESS;
 }

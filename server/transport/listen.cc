@@ -80,9 +80,10 @@ class Socket {
   }
   int fd() const { return fd_; }
 
-  // Binds and listens as a server would; returns errno, or 0. The port that
-  // was bound is put into `address`.
-  int Listen(Address& address) {
+  // Binds as a server would; returns errno, or 0. The port that was bound is
+  // put into `address`. Does not listen: a client that is waiting for the
+  // server would be accepted, and lost again.
+  int Bind(Address& address) {
     if (fd_ < 0) return errno;
     const int on = 1;
     // As servers do it: a port is free while old connections to it time out.
@@ -90,9 +91,7 @@ class Socket {
     if (address.storage.ss_family == AF_INET6) {
       setsockopt(fd_, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     }
-    if (bind(fd_, address.get(), address.size) != 0 || listen(fd_, 1) != 0) {
-      return errno;
-    }
+    if (bind(fd_, address.get(), address.size) != 0) return errno;
     socklen_t size = address.size;
     return getsockname(fd_, address.get(), &size) == 0 ? 0 : errno;
   }
@@ -111,7 +110,7 @@ absl::StatusOr<ListenAddresses> TryPort(std::vector<Address> addresses,
   for (Address& address : addresses) {
     address.port() = htons(static_cast<uint16_t>(result.port));
     Socket socket(address.storage.ss_family);
-    const int error = socket.Listen(address);
+    const int error = socket.Bind(address);
     if (error == EADDRNOTAVAIL || error == EAFNOSUPPORT) {
       missing = std::strerror(error);
       continue;
