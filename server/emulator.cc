@@ -50,21 +50,24 @@ absl::Status CheckOptions(const EmulatorOptions& options) {
                         : absl::InvalidArgumentError(absl::StrCat(
                               name, " must be greater than 0, but is ", text));
   };
-  const auto check = [&](const SessionLifetimes& lifetimes) {
+  const auto check = [&](const std::string& prefix,
+                         const SessionLifetimes& lifetimes) {
     for (const auto& [name, value] :
          {std::pair("session_idle_ttl", lifetimes.idle_ttl),
           std::pair("session_max_age", lifetimes.max_age),
           std::pair("multiplexed_session_max_age",
                     lifetimes.multiplexed_max_age)}) {
-      absl::Status status = positive(name, value, absl::ZeroDuration(),
-                                     absl::FormatDuration(value));
+      absl::Status status =
+          positive(absl::StrCat(prefix, name), value, absl::ZeroDuration(),
+                   absl::FormatDuration(value));
       if (!status.ok()) return status;
     }
     return absl::OkStatus();
   };
-  absl::Status status = check(options.lifetimes);
+  absl::Status status = check("", options.lifetimes);
   for (const auto& [name, lifetimes] : options.database_lifetimes) {
-    status.Update(check(lifetimes));
+    status.Update(
+        check(absl::StrCat("database_lifetimes ", name, ": "), lifetimes));
   }
   status.Update(positive("max_sessions", options.max_sessions, 0,
                          absl::StrCat(options.max_sessions)));
@@ -95,11 +98,14 @@ std::string Quoted(absl::string_view text) {
 
 std::string CallLine(const Call& call, const absl::Status& status,
                      absl::Duration took) {
-  std::string line =
-      absl::StrCat("event=call method=", call.method().full_name,
-                   " status=", absl::StatusCodeToString(status.code()),
-                   " micros=", absl::ToInt64Microseconds(took),
-                   " peer=", Quoted(call.context().Peer()));
+  // Of a method that does not exist, the name is what the client sent.
+  const std::string& method = call.method().full_name;
+  std::string line = absl::StrCat(
+      "event=call method=",
+      call.method().descriptor == nullptr ? Quoted(method) : method,
+      " status=", absl::StatusCodeToString(status.code()),
+      " micros=", absl::ToInt64Microseconds(took),
+      " peer=", Quoted(call.context().Peer()));
   if (!call.resource().empty()) {
     absl::StrAppend(&line, " resource=", Quoted(call.resource()));
   }
@@ -109,11 +115,32 @@ std::string CallLine(const Call& call, const absl::Status& status,
   return line;
 }
 
+// gRPC's library, for as long as this lives. Setting it up and reading the
+// descriptors take most of a start and have nothing to do with each other, so
+// the former has a thread of its own.
+class GrpcRuntime {
+ public:
+  GrpcRuntime() : thread_(grpc_init) {}
+  ~GrpcRuntime() {
+    Wait();
+    grpc_shutdown();
+  }
+  GrpcRuntime(const GrpcRuntime&) = delete;
+  GrpcRuntime& operator=(const GrpcRuntime&) = delete;
+
+  void Wait() {
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  std::thread thread_;
+};
+
 }  // namespace
 
 class Emulator::Impl {
  public:
-  Impl(EmulatorOptions options, std::vector<DatabaseName> databases,
+  Impl(EmulatorOptions options, const std::vector<DatabaseName>& databases,
        SessionTableOptions table_options)
       : options_(std::move(options)),
         clock_(options_.start_time.has_value()
@@ -124,9 +151,6 @@ class Emulator::Impl {
         health_({SpannerService()->full_name()}),
         pipeline_(MakeObserver(options_)),
         unknown_methods_(&pipeline_) {
-    // Setting up gRPC and reading the descriptors take most of a start, and
-    // have nothing to do with each other.
-    std::thread grpc_start(grpc_init);
     const Resources resources = {.store = &store_, .catalog = &catalog_};
     methods_.AddService(SpannerService(), Unimplemented(resources));
     AddSessionMethods(
@@ -141,13 +165,9 @@ class Emulator::Impl {
       services_.push_back(
           std::make_unique<GrpcService>(service, &methods_, &pipeline_));
     }
-    grpc_start.join();
   }
 
-  ~Impl() {
-    Shutdown(absl::ZeroDuration());
-    grpc_shutdown();
-  }
+  ~Impl() { Shutdown(absl::ZeroDuration()); }
 
   absl::Status Start() {
     // With port 0, the port that was found may be taken before gRPC has it.
@@ -208,6 +228,7 @@ class Emulator::Impl {
   }
 
   std::unique_ptr<grpc::Server> BuildAndStart() {
+    grpc_runtime_.Wait();
     grpc::ServerBuilder builder;
     // A port that somebody else has is an error, not to be shared.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -227,6 +248,7 @@ class Emulator::Impl {
     return builder.BuildAndStart();
   }
 
+  GrpcRuntime grpc_runtime_;  // First, to run beside all that follows.
   const EmulatorOptions options_;
   // Each of the following uses only what stands above it.
   const std::unique_ptr<Clock> clock_;
@@ -261,7 +283,7 @@ absl::StatusOr<std::unique_ptr<Emulator>> Emulator::Start(
     if (!name.ok()) return name.status();
     table_options.database_lifetimes.emplace(*std::move(name), lifetimes);
   }
-  auto impl = std::make_unique<Impl>(std::move(options), std::move(databases),
+  auto impl = std::make_unique<Impl>(std::move(options), databases,
                                      std::move(table_options));
   if (absl::Status s = impl->Start(); !s.ok()) return s;
   return std::unique_ptr<Emulator>(new Emulator(std::move(impl)));

@@ -85,7 +85,8 @@ class Emulator {
   const std::vector<std::string>& addresses() const;
 
   // A channel that does not go through the network. It must not be used after
-  // the emulator is gone.
+  // Shutdown(): gRPC crashes on calls to a server that is gone. Nor does gRPC
+  // give its open calls any grace there.
   std::shared_ptr<grpc::Channel> InProcessChannel();
 
   // The clock that all lifetimes and all times in answers follow.

@@ -88,7 +88,7 @@ class Clock {
     return SystemMicros() + offset_.load();
   }
   // For use within a Change.
-  void MoveTo(int64_t micros);
+  void MoveTo(int64_t micros) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Holds up the readers, and wakes the alarms in the end.
   class Change;

@@ -122,12 +122,13 @@ class SessionStore {
 
   // Ends all sessions of a database, at one instant for every reader, and
   // returns how many there were. The database's counts stay. Cost grows with
-  // the number of sessions; other calls go on meanwhile.
+  // the number of sessions; other calls go on meanwhile, and until the return
+  // some of those that were ended may still count, under the cap too.
   virtual int64_t DropDatabase(const DatabaseName& database) = 0;
 
-  // Of one database, and of all. Exact at the moment of the call. Cost grows
-  // with the number of sessions that have died of age and were not cleared up
-  // yet, and with the number of databases.
+  // Of one database, and of all. Exact unless other calls are under way. Cost
+  // grows with the number of sessions that have died of age and were not
+  // cleared up yet, and with the number of databases.
   virtual SessionCounts Counts(const DatabaseName& database) = 0;
   virtual SessionCounts TotalCounts() = 0;
 };

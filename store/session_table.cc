@@ -115,7 +115,7 @@ int SessionTable::Reserve(int count) {
   };
   int64_t taken = take(count);
   if (taken < count) {
-    Sweep();
+    Sweep(clock_->NowMicros());
     taken += take(count - taken);
   }
   return static_cast<int>(taken);
@@ -392,8 +392,7 @@ bool SessionTable::SweepStep(Shard& shard, int64_t now) {
   return more;
 }
 
-void SessionTable::Sweep() {
-  const int64_t now = clock_->NowMicros();
+void SessionTable::Sweep(int64_t now) {
   for (Shard& shard : shards_) {
     while (SweepStep(shard, now)) {
     }
@@ -402,8 +401,9 @@ void SessionTable::Sweep() {
 
 void SessionTable::SweepUntilShutdown() {
   while (!shutting_down_) {
-    Sweep();
+    // One time for all: if the clock moves meanwhile, the wait will be short.
     const int64_t now = clock_->NowMicros();
+    Sweep(now);
     // Whatever is created from now on lives at least so long.
     int64_t next = AddOrForever(now, shortest_lifetime_);
     for (Shard& shard : shards_) {
@@ -423,13 +423,13 @@ SessionCounts SessionTable::CountsOf(Database& database) {
 }
 
 SessionCounts SessionTable::Counts(const DatabaseName& database) {
-  Sweep();
+  Sweep(clock_->NowMicros());
   Database* record = Find(database);
   return record == nullptr ? SessionCounts() : CountsOf(*record);
 }
 
 SessionCounts SessionTable::TotalCounts() {
-  Sweep();
+  Sweep(clock_->NowMicros());
   std::vector<Database*> records;
   {
     MutexLock lock(&databases_mu_);

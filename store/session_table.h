@@ -180,7 +180,8 @@ class SessionTable final : public SessionStore {
   // Clears up to kSweepStep dead sessions of a shard. Returns false when none
   // is left that is dead at `now`.
   bool SweepStep(Shard& shard, int64_t now);
-  void Sweep();
+  // Clears up all that are dead at `now`.
+  void Sweep(int64_t now);
   void SweepUntilShutdown();
 
   static SessionCounts CountsOf(Database& database);

@@ -81,7 +81,9 @@ class TimerWheel {
 
   // Takes out a node whose deadline may have come by `now`, or returns nullptr
   // when there is none: then no deadline in the wheel is at or before `now`.
-  // `now` less than in an earlier call means the time of that call.
+  // The wheel's time does not go back: for a `now` before that of an earlier
+  // call, only nodes that were ripe then are left to take, and one inserted
+  // since waits until the later time comes again.
   Node* PopRipe(int64_t now) {
     while (heads_[kRipe] == nullptr) {
       const int bucket = EarliestBucket();

@@ -26,9 +26,6 @@ std::unique_ptr<Method> MakeMethod(
   method->descriptor = descriptor;
   method->path = absl::StrCat("/", descriptor->service()->full_name(), "/",
                               descriptor->name());
-  method->request_prototype =
-      google::protobuf::MessageFactory::generated_factory()->GetPrototype(
-          descriptor->input_type());
   for (int i = 0; i < descriptor->input_type()->field_count(); ++i) {
     const auto* field = descriptor->input_type()->field(i);
     // The first one: what a request is about comes before what it refers to.
@@ -42,6 +39,16 @@ std::unique_ptr<Method> MakeMethod(
 }
 
 }  // namespace
+
+google::protobuf::Message* Method::NewRequest(
+    google::protobuf::Arena* arena) const {
+  if (descriptor == nullptr) return nullptr;
+  if (request_prototype != nullptr) return request_prototype->New(arena);
+  // Not asked for at the start: the first time, protobuf builds a lot.
+  return google::protobuf::MessageFactory::generated_factory()
+      ->GetPrototype(descriptor->input_type())
+      ->New(arena);
+}
 
 Method UnknownMethod(std::string path) {
   Method method;
@@ -64,14 +71,16 @@ void MethodTable::AddService(const google::protobuf::ServiceDescriptor* service,
   }
 }
 
-void MethodTable::Set(absl::string_view full_name, Handler handle,
-                      Validator validate) {
+void MethodTable::Set(absl::string_view full_name,
+                      const google::protobuf::Message& request_prototype,
+                      Handler handle, Validator validate) {
   const auto it = by_full_name_.find(full_name);
   if (it == by_full_name_.end()) {
     // A slip in a service's table, found by the first start.
     std::cerr << "no method " << full_name << " in any service\n";
     std::abort();
   }
+  it->second->request_prototype = &request_prototype;
   it->second->handle = std::move(handle);
   it->second->validate = std::move(validate);
 }

@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "google/protobuf/arena.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 #include "server/call/call.h"
@@ -35,6 +36,7 @@ struct Method {
   std::string path;       // `/google.spanner.v1.Spanner/GetSession`
   // Null in the stand-in for a method that does not exist.
   const google::protobuf::MethodDescriptor* descriptor = nullptr;
+  // Of the request; null where nobody has given it to Set().
   const google::protobuf::Message* request_prototype = nullptr;
   // The field with a google.api.resource_reference to a session or database.
   const google::protobuf::FieldDescriptor* resource_field = nullptr;
@@ -42,6 +44,9 @@ struct Method {
 
   Validator validate;  // May be null: nothing to look at.
   Handler handle;
+
+  // An empty request in `arena`; null in the stand-in.
+  google::protobuf::Message* NewRequest(google::protobuf::Arena* arena) const;
 };
 
 // Stands in for a method that nobody has, so that calls of it take the same way
@@ -57,8 +62,10 @@ class MethodTable {
   void AddService(const google::protobuf::ServiceDescriptor* service,
                   Handler fallback);
 
-  // Gives a method, by its full name, its handler. The method must be there.
-  void Set(absl::string_view full_name, Handler handle,
+  // Gives a method, by its full name, its handler, which takes requests of the
+  // prototype's type. The method must be there and its request of that type.
+  void Set(absl::string_view full_name,
+           const google::protobuf::Message& request_prototype, Handler handle,
            Validator validate = nullptr);
 
   const std::vector<std::unique_ptr<Method>>& methods() const {

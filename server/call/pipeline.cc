@@ -8,8 +8,8 @@
 namespace spanner_session_emulator {
 
 absl::Status Pipeline::Parse(Call& call) {
-  if (call.method_.request_prototype == nullptr) return absl::OkStatus();
-  call.request_ = call.method_.request_prototype->New(&call.arena_);
+  call.request_ = call.method_.NewRequest(&call.arena_);
+  if (call.request_ == nullptr) return absl::OkStatus();
   if (!call.request_->ParseFromArray(
           call.request_bytes_.data(),
           static_cast<int>(call.request_bytes_.size()))) {

@@ -45,6 +45,7 @@ class ReplySource {
   // After kWait: has `wake` called once when Next() is worth another call, from
   // any thread, be it at once or after the end of the source. Sources that
   // never wait need not override this.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): overriders keep it.
   virtual void OnReady(std::function<void()> wake) { wake(); }
 };
 

@@ -81,6 +81,7 @@ Health::Health(std::vector<std::string> services)
 
 void Health::AddMethods(MethodTable& table) {
   table.Set("grpc.health.v1.Health.Check",
+            api::HealthCheckRequest::default_instance(),
             Unary<api::HealthCheckRequest, api::HealthCheckResponse>(
                 [state = state_](Call&, const api::HealthCheckRequest& request,
                                  api::HealthCheckResponse& response) {
@@ -91,6 +92,7 @@ void Health::AddMethods(MethodTable& table) {
                   return absl::OkStatus();
                 }));
   table.Set("grpc.health.v1.Health.List",
+            api::HealthListRequest::default_instance(),
             Unary<api::HealthListRequest, api::HealthListResponse>(
                 [state = state_](Call&, const api::HealthListRequest&,
                                  api::HealthListResponse& response) {
@@ -100,10 +102,12 @@ void Health::AddMethods(MethodTable& table) {
                   }
                   return absl::OkStatus();
                 }));
-  table.Set("grpc.health.v1.Health.Watch", [state = state_](Call& call) {
-    return Reply::Stream(std::make_unique<WatchSource>(
-        state, call.request<api::HealthCheckRequest>().service()));
-  });
+  table.Set("grpc.health.v1.Health.Watch",
+            api::HealthCheckRequest::default_instance(),
+            [state = state_](Call& call) {
+              return Reply::Stream(std::make_unique<WatchSource>(
+                  state, call.request<api::HealthCheckRequest>().service()));
+            });
 }
 
 void Health::Shutdown() {

@@ -66,8 +66,9 @@ absl::StatusOr<SessionTemplate> ReadTemplate(absl::string_view method,
 absl::Status ValidateCreate(Call& call) {
   auto what = ReadTemplate(call.method().name, "session",
                            call.request<api::CreateSessionRequest>().session());
-  if (what.ok()) call.prepared = *std::move(what);
-  return what.status();
+  if (!what.ok()) return what.status();
+  call.prepared = *std::move(what);
+  return absl::OkStatus();
 }
 
 absl::Status ValidateBatchCreate(Call& call) {
@@ -82,8 +83,9 @@ absl::Status ValidateBatchCreate(Call& call) {
   }
   auto what = ReadTemplate(call.method().name, "session_template",
                            request.session_template());
-  if (what.ok()) call.prepared = *std::move(what);
-  return what.status();
+  if (!what.ok()) return what.status();
+  call.prepared = *std::move(what);
+  return absl::OkStatus();
 }
 
 absl::Status ValidateList(Call& call) {
@@ -173,11 +175,12 @@ class SessionMethods {
     return absl::OkStatus();
   }
 
-  // Of a missing session, too: deleting twice is deleting.
+  // Of a missing session, too: deleting twice is deleting. Being refused is a
+  // use.
   absl::Status Delete(Call& call, const api::DeleteSessionRequest&,
                       google::protobuf::Empty&) const {
     const std::optional<Session> session =
-        resources_.store->Get(call.session());
+        resources_.store->Use(call.session());
     if (session.has_value() && session->multiplexed) {
       return errors::MultiplexedSessionDeleted();
     }
@@ -201,14 +204,15 @@ void AddSessionMethods(const Resources& resources,
                        absl::string_view name,
                        absl::Status (SessionMethods::*method)(
                            Call&, const Request&, Response&) const,
-                       Validator validate = nullptr) {
+                       const Validator& validate = nullptr) {
     table.Set(absl::StrCat("google.spanner.v1.Spanner.", name),
+              Request::default_instance(),
               Unary<Request, Response>([methods, method](Call& call,
                                                          const Request& request,
                                                          Response& response) {
                 return ((*methods).*method)(call, request, response);
               }),
-              std::move(validate));
+              validate);
   };
   add("CreateSession", &SessionMethods::Create, ValidateCreate);
   add("BatchCreateSessions", &SessionMethods::BatchCreate, ValidateBatchCreate);

@@ -22,7 +22,7 @@ constexpr absl::Time Start() { return absl::FromUnixSeconds(1'700'000'000); }
 
 // Some tests must hit a thread at different points of its wait: they are run so
 // many times.
-constexpr int kRounds = 300;
+constexpr int kRounds = 100;
 
 void ExpectRefused(const absl::Status& status) {
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;

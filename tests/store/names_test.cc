@@ -187,52 +187,43 @@ TEST(NamesTest, TakesUtf8OfEveryLength) {
   }
 }
 
-TEST(NamesTest, RefusesBrokenUtf8) {
-  for (absl::string_view id : {
-           "\x80",
-           "\xbf",
-           "a\x80",
-           "\xc3\xa9\x80",  // Nothing to continue.
-           "\xc2",
-           "\xe2\x82",
-           "\xf0\x9f\x98",
-           "\xe2",
-           "\xf0",
-           "\xf0\x9f",  // Cut short.
-           "\xc2z",
-           "\xe2z\x82",
-           "\xe2\x82z",
-           "\xf0z\x98\x80",
-           "\xf0\x9f\x98z",
-           "\xc2\xc2",
-           "\xe2\x82\xc0",
-           "\xf0\x9f\x98\xff",
-           "\xc0\x80",
-           "\xc0\xaf",
-           "\xc1\xbf",  // Longer than it need be.
-           "\xe0\x80\x80",
-           "\xe0\x80\xaf",
-           "\xe0\x9f\xbf",
-           "\xf0\x80\x80\x80",
-           "\xf0\x80\x80\xaf",
-           "\xf0\x8f\xbf\xbf",
-           "\xed\xa0\x80",
-           "\xed\xaf\xbf",
-           "\xed\xb0\x80",
-           "\xed\xbf\xbf",              // Surrogates.
-           "\xed\xa0\xbd\xed\xb8\x80",  // A pair of them.
-           "\xf4\x90\x80\x80",
-           "\xf7\xbf\xbf\xbf",  // After the last.
-           "\xf5\x80\x80\x80",
-           "\xf8\x88\x80\x80\x80",
-           "\xfc\x84\x80\x80\x80\x80",
-           "\xfe",
-           "\xff",
-           "\xff\xff\xff\xff",
-       }) {
+void ExpectNotUtf8(const std::vector<absl::string_view>& ids) {
+  for (const absl::string_view id : ids) {
     EXPECT_THAT(FaultsWithId(id), OnlyFault("is not valid UTF-8"))
         << absl::CHexEscape(id);
   }
+}
+
+TEST(NamesTest, RefusesBytesThatContinueNothing) {
+  ExpectNotUtf8({"\x80", "\xbf", "a\x80", "\xc3\xa9\x80"});
+}
+
+TEST(NamesTest, RefusesCharactersThatAreCutShort) {
+  ExpectNotUtf8(
+      {"\xc2", "\xe2", "\xe2\x82", "\xf0", "\xf0\x9f", "\xf0\x9f\x98"});
+  ExpectNotUtf8({"\xc2z", "\xe2z\x82", "\xe2\x82z", "\xf0z\x98\x80",
+                 "\xf0\x9fz\x80", "\xf0\x9f\x98z"});
+  ExpectNotUtf8({"\xc2\xc2", "\xe2\x82\xc0", "\xf0\x9f\x98\xff"});
+}
+
+TEST(NamesTest, RefusesCharactersThatAreLongerThanTheyNeedBe) {
+  ExpectNotUtf8({"\xc0\x80", "\xc0\xaf", "\xc1\xbf"});
+  ExpectNotUtf8({"\xe0\x80\x80", "\xe0\x80\xaf", "\xe0\x9f\xbf"});
+  ExpectNotUtf8({"\xf0\x80\x80\x80", "\xf0\x80\x80\xaf", "\xf0\x8f\xbf\xbf"});
+}
+
+TEST(NamesTest, RefusesSurrogates) {
+  ExpectNotUtf8(
+      {"\xed\xa0\x80", "\xed\xaf\xbf", "\xed\xb0\x80", "\xed\xbf\xbf"});
+  ExpectNotUtf8({"\xed\xa0\xbd\xed\xb8\x80"});  // A pair of them.
+}
+
+TEST(NamesTest, RefusesWhatIsBeyondTheLastCharacter) {
+  ExpectNotUtf8({"\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf7\xbf\xbf\xbf"});
+  // Beginnings of five or six bytes, whatever follows.
+  ExpectNotUtf8({"\xf8\x88\x80\x80\x80", "\xfc\x84\x80\x80\x80\x80"});
+  ExpectNotUtf8({"\xf9\x80\x80\x80", "\xfa\x80\x80\x80", "\xfd\xbf\xbf\xbf"});
+  ExpectNotUtf8({"\xfe", "\xff", "\xff\xff\xff\xff"});
 }
 
 TEST(NamesTest, RefusesControlCharacters) {

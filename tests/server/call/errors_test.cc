@@ -1,0 +1,236 @@
+#include "server/call/errors.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "gmock/gmock.h"
+#include "google/protobuf/text_format.h"
+#include "google/rpc/error_details.pb.h"
+#include "gtest/gtest.h"
+#include "tests/server/call/call_testing.h"
+
+namespace spanner_session_emulator {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+const google::protobuf::MethodDescriptor& MethodNamed(const std::string& name) {
+  return *SpannerService()->FindMethodByName(name);
+}
+
+// The details of `status` as text: the type, then the fields on one line.
+std::string DetailsOf(const absl::Status& status) {
+  std::string text;
+  status.ForEachPayload(
+      [&](absl::string_view type_url, const absl::Cord& value) {
+        const absl::string_view name = type_url.substr(type_url.rfind('/') + 1);
+        const auto* type = google::protobuf::DescriptorPool::generated_pool()
+                               ->FindMessageTypeByName(std::string(name));
+        ASSERT_NE(type, nullptr) << type_url;
+        EXPECT_EQ(type_url, absl::StrCat("type.googleapis.com/", name));
+        const std::unique_ptr<google::protobuf::Message> detail(
+            google::protobuf::MessageFactory::generated_factory()
+                ->GetPrototype(type)
+                ->New());
+        EXPECT_TRUE(detail->ParseFromString(std::string(value)));
+        absl::StrAppend(&text, name, " ", detail->ShortDebugString());
+      });
+  return text;
+}
+
+template <typename Detail>
+Detail DetailOf(const absl::Status& status) {
+  Detail detail;
+  const auto payload = status.GetPayload(
+      absl::StrCat("type.googleapis.com/", Detail::descriptor()->full_name()));
+  EXPECT_TRUE(payload.has_value());
+  if (payload.has_value()) {
+    EXPECT_TRUE(detail.ParseFromString(std::string(*payload)));
+  }
+  return detail;
+}
+
+struct CatalogueRow {
+  const char* name;
+  absl::Status status;
+  absl::StatusCode code;
+  const char* message;
+  const char* details;
+};
+
+TEST(ErrorsTest, EveryErrorOfTheCatalogue) {
+  using absl::StatusCode;
+  for (const CatalogueRow& row : std::vector<CatalogueRow>{
+           {"SessionNotFound", errors::SessionNotFound("S"),
+            StatusCode::kNotFound, "Session not found: S",
+            "google.rpc.ResourceInfo "
+            "resource_type: \"type.googleapis.com/google.spanner.v1.Session\" "
+            "resource_name: \"S\" description: \"Session does not exist.\""},
+           {"DatabaseNotFound", errors::DatabaseNotFound("D"),
+            StatusCode::kNotFound, "Database not found: D",
+            "google.rpc.ResourceInfo resource_type: "
+            "\"type.googleapis.com/google.spanner.admin.database.v1.Database\" "
+            "resource_name: \"D\" description: \"Database does not exist.\""},
+           {"InstanceNotFound", errors::InstanceNotFound("I"),
+            StatusCode::kNotFound, "Instance not found: I",
+            "google.rpc.ResourceInfo resource_type: "
+            "\"type.googleapis.com/google.spanner.admin.instance.v1.Instance\" "
+            "resource_name: \"I\" description: \"Instance does not exist.\""},
+           {"InvalidField",
+            errors::InvalidField("GetSession", "name", "must be good"),
+            StatusCode::kInvalidArgument,
+            "Invalid GetSession request: name must be good",
+            "google.rpc.BadRequest field_violations { field: \"name\" "
+            "description: \"name must be good\" }"},
+           {"UnparsableRequest",
+            errors::UnparsableRequest(MethodNamed("GetSession")),
+            StatusCode::kInvalidArgument,
+            "Invalid GetSession request: not a valid "
+            "google.spanner.v1.GetSessionRequest",
+            ""},
+           {"MultiplexedSessionLabels", errors::MultiplexedSessionLabels(),
+            StatusCode::kInvalidArgument,
+            "Labels are not supported in multiplexed sessions",
+            "google.rpc.BadRequest field_violations { "
+            "field: \"session.labels\" description: "
+            "\"Labels are not supported in multiplexed sessions\" }"},
+           {"MultiplexedSessionsInBatch", errors::MultiplexedSessionsInBatch(),
+            StatusCode::kInvalidArgument,
+            "Multiplexed sessions may not be created in batch.",
+            "google.rpc.BadRequest field_violations { "
+            "field: \"session_template.multiplexed\" description: "
+            "\"Multiplexed sessions may not be created in batch.\" }"},
+           {"MultiplexedSessionDeleted", errors::MultiplexedSessionDeleted(),
+            StatusCode::kInvalidArgument,
+            "Multiplexed sessions may not be deleted.",
+            "google.rpc.BadRequest field_violations { field: \"name\" "
+            "description: \"Multiplexed sessions may not be deleted.\" }"},
+           {"TooManySessions", errors::TooManySessions(5),
+            StatusCode::kResourceExhausted,
+            "Too many sessions: 5 are alive, the most that --max_sessions "
+            "allows",
+            ""},
+           {"Unimplemented", errors::Unimplemented(MethodNamed("ExecuteSql")),
+            StatusCode::kUnimplemented,
+            "google.spanner.v1.Spanner.ExecuteSql is not implemented by this "
+            "emulator",
+            ""},
+           {"UnknownMethod", errors::UnknownMethod("/a.B/C"),
+            StatusCode::kUnimplemented, "Unknown method: /a.B/C", ""},
+           {"ShuttingDown", errors::ShuttingDown(), StatusCode::kUnavailable,
+            "The emulator is shutting down", ""},
+           {"UnknownHealthService", errors::UnknownHealthService("s"),
+            StatusCode::kNotFound, "Unknown service: s", ""},
+       }) {
+    SCOPED_TRACE(row.name);
+    EXPECT_EQ(row.status.code(), row.code);
+    EXPECT_EQ(row.status.message(), row.message);
+    EXPECT_EQ(DetailsOf(row.status), row.details);
+  }
+}
+
+// Where a text ends if `size` bytes of it, with the ellipsis, are let through.
+std::string CutTo(const std::string& text, size_t size) {
+  return absl::StrCat(text.substr(0, size - 3), "...");
+}
+
+TEST(ErrorsTest, MessageOf1024BytesIsWhole) {
+  const std::string beginning = "Session not found: ";
+  const std::string name(errors::kMaxTextBytes - beginning.size(), 'x');
+  EXPECT_EQ(errors::SessionNotFound(name).message(),
+            absl::StrCat(beginning, name));
+  EXPECT_EQ(errors::SessionNotFound(name + "y").message(),
+            CutTo(absl::StrCat(beginning, name), 1024));
+}
+
+TEST(ErrorsTest, NameInDetailsOf1024BytesIsWhole) {
+  const std::string name(errors::kMaxTextBytes, 'x');
+  EXPECT_EQ(DetailOf<google::rpc::ResourceInfo>(errors::SessionNotFound(name))
+                .resource_name(),
+            name);
+  EXPECT_EQ(
+      DetailOf<google::rpc::ResourceInfo>(errors::SessionNotFound(name + "y"))
+          .resource_name(),
+      CutTo(name, 1024));
+}
+
+TEST(ErrorsTest, DescriptionOfAFieldIsCut) {
+  const std::string problem(2000, 'x');
+  const absl::Status status = errors::InvalidField("M", "field", problem);
+  EXPECT_EQ(status.message(),
+            CutTo(absl::StrCat("Invalid M request: field ", problem), 1024));
+  const auto detail = DetailOf<google::rpc::BadRequest>(status);
+  ASSERT_THAT(detail.field_violations(), SizeIs(1));
+  EXPECT_EQ(detail.field_violations(0).field(), "field");
+  EXPECT_EQ(detail.field_violations(0).description(),
+            CutTo(absl::StrCat("field ", problem), 1024));
+}
+
+TEST(ErrorsTest, TextsAreCutAtTheBorderOfACharacter) {
+  for (const absl::string_view character :
+       {"x", "\xc3\xa9", "\xe6\x97\xa5", "\xf0\x9f\x98\x80"}) {
+    // So that the cut falls upon every byte of a character.
+    for (const absl::string_view shift : {"", "1", "12", "123"}) {
+      std::string name(shift);
+      while (name.size() < 4000) {
+        absl::StrAppend(&name, character);
+      }
+      SCOPED_TRACE(name.substr(0, 8));
+      const absl::Status status = errors::SessionNotFound(name);
+      const std::string message(status.message());
+      const std::string in_details =
+          DetailOf<google::rpc::ResourceInfo>(status).resource_name();
+      for (const auto& [text, whole] :
+           {std::pair(message, absl::StrCat("Session not found: ", name)),
+            std::pair(in_details, name)}) {
+        EXPECT_LE(text.size(), errors::kMaxTextBytes);
+        EXPECT_GT(text.size(), errors::kMaxTextBytes - character.size());
+        ASSERT_THAT(text, EndsWith("..."));
+        const std::string kept = text.substr(0, text.size() - 3);
+        EXPECT_EQ(kept, whole.substr(0, kept.size()));
+        const size_t before = whole.size() - name.size() + shift.size();
+        EXPECT_EQ((kept.size() - before) % character.size(), 0);
+      }
+    }
+  }
+}
+
+TEST(ErrorsTest, ATextWithoutAnyBorderIsCutToo) {
+  EXPECT_LE(errors::UnknownMethod(std::string(5000, '\x80')).message().size(),
+            errors::kMaxTextBytes);
+}
+
+TEST(ErrorsTest, NoTextEndsInABlank) {
+  for (const absl::string_view blanks : {" ", "   ", "\t", "\n", " \r\n"}) {
+    const std::string name = absl::StrCat("n", blanks);
+    EXPECT_EQ(errors::SessionNotFound(name).message(), "Session not found: n");
+    EXPECT_EQ(errors::DatabaseNotFound(name).message(),
+              "Database not found: n");
+    EXPECT_EQ(DetailOf<google::rpc::ResourceInfo>(errors::SessionNotFound(name))
+                  .resource_name(),
+              "n");
+    EXPECT_EQ(errors::UnknownMethod(name).message(), "Unknown method: n");
+    EXPECT_EQ(errors::UnknownHealthService(blanks).message(),
+              "Unknown service:");
+    const absl::Status invalid = errors::InvalidField("M", "f", name);
+    EXPECT_EQ(invalid.message(), "Invalid M request: f n");
+    EXPECT_EQ(DetailOf<google::rpc::BadRequest>(invalid)
+                  .field_violations(0)
+                  .description(),
+              "f n");
+    // Blanks where the text is cut.
+    EXPECT_THAT(std::string(errors::SessionNotFound(
+                                absl::StrCat("n", std::string(3000, ' ')))
+                                .message()),
+                Not(EndsWith(" ")));
+  }
+}
+
+}  // namespace
+}  // namespace spanner_session_emulator

@@ -1,0 +1,262 @@
+#include "server/call/pipeline.h"
+
+#include <any>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
+#include "google/spanner/v1/spanner.pb.h"
+#include "gtest/gtest.h"
+#include "server/call/method.h"
+#include "server/call/reply.h"
+#include "tests/server/call/call_testing.h"
+
+namespace spanner_session_emulator {
+namespace {
+
+namespace api = ::google::spanner::v1;
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr char kDatabase[] = "projects/p/instances/i/databases/d";
+constexpr char kSession[] = "projects/p/instances/i/databases/d/sessions/s";
+
+// Takes calls through a pipeline and writes down where they come by.
+class PipelineTest : public ::testing::Test {
+ protected:
+  PipelineTest() {
+    table_.AddService(SpannerService(), [this](Call& call) {
+      steps_.push_back("handle");
+      seen_request_ = call.request().ShortDebugString();
+      seen_resource_ = std::string(call.resource());
+      return Reply::Message(&response_);
+    });
+  }
+
+  // Calls the method of that name, as a transport does it.
+  absl::Status Run(absl::string_view name, absl::string_view bytes) {
+    const Method* method =
+        FindMethod(table_, absl::StrCat("google.spanner.v1.Spanner.", name));
+    EXPECT_NE(method, nullptr);
+    return RunMethod(*method, bytes);
+  }
+  absl::Status RunMethod(const Method& method, absl::string_view bytes) {
+    const Pipeline pipeline([this](const Call& call, const absl::Status& status,
+                                   absl::Duration took) {
+      steps_.push_back("observe");
+      observed_ = absl::StrCat(call.method().full_name, " ", call.resource(),
+                               " ", absl::StatusCodeToString(status.code()),
+                               " ", call.context().Peer());
+      took_ = took;
+    });
+    const FakeContext context;
+    Call call(method, context, bytes);
+    auto begun = pipeline.Begin(call);
+    const absl::Status status = begun.reply.status();
+    EXPECT_EQ(begun.reply.message() != nullptr, status.ok());
+    pipeline.End(call, status, begun.start);
+    return status;
+  }
+
+  // Has GetSession's validator answer this.
+  void ValidateWith(absl::Status status) {
+    table_.Set(
+        "google.spanner.v1.Spanner.GetSession",
+        api::GetSessionRequest::default_instance(),
+        [this](Call& call) {
+          steps_.push_back("handle");
+          seen_prepared_ = std::any_cast<std::string>(call.prepared);
+          return Reply::Message(&response_);
+        },
+        [this, status](Call& call) {
+          steps_.push_back("validate");
+          seen_resource_ = std::string(call.resource());
+          call.prepared = std::string("prepared");
+          return status;
+        });
+  }
+
+  MethodTable table_;
+  api::Session response_;
+  std::vector<std::string> steps_;
+  std::string seen_request_;
+  std::string seen_resource_;
+  std::string seen_prepared_;
+  std::string observed_;
+  absl::Duration took_ = -absl::InfiniteDuration();
+};
+
+std::string GetSession(absl::string_view name) {
+  api::GetSessionRequest request;
+  request.set_name(std::string(name));
+  return request.SerializeAsString();
+}
+
+std::string CreateSession(absl::string_view database) {
+  api::CreateSessionRequest request;
+  request.set_database(std::string(database));
+  return request.SerializeAsString();
+}
+
+TEST_F(PipelineTest, HandlerSeesRequestAndSession) {
+  EXPECT_TRUE(Run("GetSession", GetSession(kSession)).ok());
+  EXPECT_EQ(seen_request_, absl::StrCat("name: \"", kSession, "\""));
+  EXPECT_EQ(seen_resource_, kSession);
+}
+
+TEST_F(PipelineTest, HandlerSeesDatabase) {
+  EXPECT_TRUE(Run("CreateSession", CreateSession(kDatabase)).ok());
+  EXPECT_EQ(seen_resource_, kDatabase);
+}
+
+TEST_F(PipelineTest, ValidatorComesBeforeHandlerAndAfterTheName) {
+  ValidateWith(absl::OkStatus());
+  EXPECT_TRUE(Run("GetSession", GetSession(kSession)).ok());
+  EXPECT_THAT(steps_, ElementsAre("validate", "handle", "observe"));
+  EXPECT_EQ(seen_resource_, kSession);
+  EXPECT_EQ(seen_prepared_, "prepared");
+}
+
+TEST_F(PipelineTest, UnparsableBytesComeBeforeAllElse) {
+  ValidateWith(absl::OkStatus());
+  for (const std::string& bytes :
+       {std::string("\xff"),
+        std::string("\x0a\x05"
+                    "abc"),
+        // A good field and half a field; a bad name and half a field.
+        GetSession(kSession) + "\x0a\x7f", GetSession("bad") + "\x0a\x7f",
+        // Not UTF-8.
+        std::string("\x0a\x01\xff")}) {
+    steps_.clear();
+    EXPECT_EQ(
+        Run("GetSession", bytes),
+        absl::InvalidArgumentError("Invalid GetSession request: not a valid "
+                                   "google.spanner.v1.GetSessionRequest"));
+    EXPECT_THAT(steps_, ElementsAre("observe"));
+    EXPECT_EQ(observed_,
+              "google.spanner.v1.Spanner.GetSession  INVALID_ARGUMENT "
+              "fake:peer");
+  }
+}
+
+TEST_F(PipelineTest, MalformedNameComesBeforeValidatorAndHandler) {
+  ValidateWith(absl::AbortedError("validated"));
+  const absl::Status status = Run("GetSession", GetSession("bad"));
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("Invalid GetSession request: name must be "));
+  EXPECT_THAT(steps_, ElementsAre("observe"));
+}
+
+TEST_F(PipelineTest, EmptyBytesAreARequestWithoutAName) {
+  EXPECT_THAT(std::string(Run("CreateSession", "").message()),
+              HasSubstr("Invalid CreateSession request: database must be "));
+  EXPECT_THAT(steps_, ElementsAre("observe"));
+}
+
+TEST_F(PipelineTest, ValidatorsErrorComesBeforeHandler) {
+  ValidateWith(absl::AbortedError("validated"));
+  EXPECT_EQ(Run("GetSession", GetSession(kSession)),
+            absl::AbortedError("validated"));
+  EXPECT_THAT(steps_, ElementsAre("validate", "observe"));
+  EXPECT_EQ(observed_, absl::StrCat("google.spanner.v1.Spanner.GetSession ",
+                                    kSession, " ABORTED fake:peer"));
+}
+
+TEST_F(PipelineTest, HandlersErrorIsTheReply) {
+  table_.Set("google.spanner.v1.Spanner.GetSession",
+             api::GetSessionRequest::default_instance(),
+             [](Call&) { return Reply::Error(absl::DataLossError("lost")); });
+  EXPECT_EQ(Run("GetSession", GetSession(kSession)),
+            absl::DataLossError("lost"));
+  EXPECT_THAT(observed_, HasSubstr(" DATA_LOSS "));
+}
+
+TEST_F(PipelineTest, ObserverIsToldOfEveryCallThatHasEnded) {
+  const absl::Time before = absl::Now();
+  EXPECT_TRUE(Run("GetSession", GetSession(kSession)).ok());
+  EXPECT_EQ(observed_, absl::StrCat("google.spanner.v1.Spanner.GetSession ",
+                                    kSession, " OK fake:peer"));
+  EXPECT_GE(took_, absl::ZeroDuration());
+  EXPECT_LE(took_, absl::Now() - before);
+
+  EXPECT_FALSE(RunMethod(UnknownMethod("/a.B/C"), "\xff").ok());
+  EXPECT_EQ(observed_, "/a.B/C  UNIMPLEMENTED fake:peer");
+}
+
+TEST_F(PipelineTest, WorksWithoutAnObserver) {
+  const Pipeline pipeline(nullptr);
+  const FakeContext context;
+  const Method* method =
+      FindMethod(table_, "google.spanner.v1.Spanner.GetSession");
+  const std::string bytes = GetSession(kSession);
+  Call call(*method, context, bytes);
+  const auto begun = pipeline.Begin(call);
+  EXPECT_EQ(begun.reply.message(), &response_);
+  pipeline.End(call, begun.reply.status(), begun.start);
+  EXPECT_THAT(steps_, ElementsAre("handle"));
+}
+
+TEST_F(PipelineTest, StreamOfAHandlerIsHandedOnUntouched) {
+  class Source final : public ReplySource {
+   public:
+    ReplyStep Next() override {
+      ADD_FAILURE() << "asked before its time";
+      return ReplyStep::Wait();
+    }
+  };
+  const ReplySource* source = nullptr;
+  table_.Set("google.spanner.v1.Spanner.ExecuteStreamingSql",
+             api::ExecuteSqlRequest::default_instance(), [&](Call&) {
+               auto made = std::make_unique<Source>();
+               source = made.get();
+               return Reply::Stream(std::move(made));
+             });
+  const Pipeline pipeline(nullptr);
+  const FakeContext context;
+  api::ExecuteSqlRequest request;
+  request.set_session(kSession);
+  const std::string bytes = request.SerializeAsString();
+  Call call(
+      *FindMethod(table_, "google.spanner.v1.Spanner.ExecuteStreamingSql"),
+      context, bytes);
+  auto begun = pipeline.Begin(call);
+  EXPECT_NE(source, nullptr);
+  EXPECT_EQ(std::move(begun.reply).TakeSource().get(), source);
+}
+
+TEST_F(PipelineTest, ErrorOfAStreamingMethodIsAStreamThatEnds) {
+  const Pipeline pipeline(nullptr);
+  const FakeContext context;
+  Call call(
+      *FindMethod(table_, "google.spanner.v1.Spanner.ExecuteStreamingSql"),
+      context, "\xff");
+  auto begun = pipeline.Begin(call);
+  const ReplyStep step = std::move(begun.reply).TakeSource()->Next();
+  EXPECT_EQ(step.kind, ReplyStep::Kind::kEnd);
+  EXPECT_EQ(step.status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(steps_, IsEmpty());
+}
+
+TEST_F(PipelineTest, CallKeepsWhatItWasMadeOf) {
+  const FakeContext context;
+  const Method* method =
+      FindMethod(table_, "google.spanner.v1.Spanner.GetSession");
+  const Call call(*method, context, "bytes");
+  EXPECT_EQ(&call.method(), method);
+  EXPECT_EQ(&call.context(), &context);
+  EXPECT_EQ(call.request_bytes(), "bytes");
+  EXPECT_EQ(call.resource(), "");
+}
+
+}  // namespace
+}  // namespace spanner_session_emulator

@@ -1,0 +1,194 @@
+#include "tests/server/server_testing.h"
+
+#include "grpcpp/generic/generic_stub.h"
+
+namespace spanner_session_emulator {
+namespace {
+
+grpc::ByteBuffer ToBuffer(absl::string_view bytes) {
+  const grpc::Slice slice(bytes.data(), bytes.size());
+  return grpc::ByteBuffer(&slice, 1);
+}
+
+std::string ToString(const grpc::ByteBuffer& buffer) {
+  grpc::Slice slice;
+  EXPECT_TRUE(buffer.DumpToSingleSlice(&slice).ok());
+  return std::string(reinterpret_cast<const char*>(slice.begin()),
+                     slice.size());
+}
+
+// The methods whose request has a text field of one of these names.
+std::vector<NamingMethod> MethodsNaming(
+    const std::vector<std::string>& field_names) {
+  std::vector<NamingMethod> methods;
+  for (int i = 0; i < SpannerDescriptor().method_count(); ++i) {
+    const auto* method = SpannerDescriptor().method(i);
+    for (const std::string& name : field_names) {
+      const auto* field = method->input_type()->FindFieldByName(name);
+      if (field != nullptr &&
+          field->type() == google::protobuf::FieldDescriptor::TYPE_STRING) {
+        methods.push_back({method, field});
+      }
+    }
+  }
+  return methods;
+}
+
+template <typename Request, typename Response>
+absl::StatusOr<Response> Invoke(
+    api::Spanner::Stub& stub,
+    grpc::Status (api::Spanner::Stub::*method)(grpc::ClientContext*,
+                                               const Request&, Response*),
+    const Request& request) {
+  Response response;
+  const grpc::Status status =
+      (stub.*method)(PatientContext().get(), request, &response);
+  if (!status.ok()) return ToAbsl(status);
+  return response;
+}
+
+}  // namespace
+
+std::string TransportName(const ::testing::TestParamInfo<Transport>& info) {
+  return info.param == Transport::kTcp ? "Tcp" : "InProcess";
+}
+
+std::unique_ptr<Emulator> StartEmulator(EmulatorOptions options) {
+  if (!options.start_time.has_value()) options.start_time = StartTime();
+  return Emulator::Start(std::move(options)).value();
+}
+
+std::shared_ptr<grpc::Channel> Connect(Emulator& emulator,
+                                       Transport transport) {
+  return transport == Transport::kTcp ? Connect(emulator.addresses().front())
+                                      : emulator.InProcessChannel();
+}
+
+std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetMaxReceiveMessageSize(-1);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(),
+                                   arguments);
+}
+
+std::unique_ptr<grpc::ClientContext> PatientContext() {
+  auto context = std::make_unique<grpc::ClientContext>();
+  context->set_deadline(std::chrono::system_clock::now() + kPatience);
+  return context;
+}
+
+absl::Status ToAbsl(const grpc::Status& status) {
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
+                      status.error_message());
+}
+
+Answer CallPath(const std::shared_ptr<grpc::Channel>& channel,
+                const std::string& path, absl::string_view request,
+                const Metadata& metadata) {
+  const auto context = PatientContext();
+  for (const auto& [key, value] : metadata) context->AddMetadata(key, value);
+  grpc::CompletionQueue queue;
+  const auto finished = [&queue] {
+    void* tag;
+    bool ok = false;
+    return queue.Next(&tag, &ok) && ok;
+  };
+  // On the wire, a bidirectional call with one message is like the others.
+  const auto call =
+      grpc::GenericStub(channel).PrepareCall(context.get(), path, &queue);
+  call->StartCall(nullptr);
+  finished();
+  // Fails if the server has answered already.
+  call->WriteLast(ToBuffer(request), grpc::WriteOptions(), nullptr);
+  finished();
+  Answer answer;
+  grpc::ByteBuffer message;
+  while (call->Read(&message, nullptr), finished()) {
+    answer.messages.push_back(ToString(message));
+  }
+  grpc::Status status;
+  call->Finish(&status, nullptr);
+  finished();
+  answer.status = ToAbsl(status);
+  answer.details = status.error_details();
+  for (const auto& [key, value] : context->GetServerTrailingMetadata()) {
+    answer.trailers.emplace(std::string(key.data(), key.size()),
+                            std::string(value.data(), value.size()));
+  }
+  return answer;
+}
+
+Answer CallSpanner(const std::shared_ptr<grpc::Channel>& channel,
+                   absl::string_view method,
+                   const google::protobuf::Message& request) {
+  return CallPath(channel, absl::StrCat("/google.spanner.v1.Spanner/", method),
+                  request.SerializeAsString());
+}
+
+const google::protobuf::ServiceDescriptor& SpannerDescriptor() {
+  return *api::Session::descriptor()->file()->FindServiceByName("Spanner");
+}
+
+std::unique_ptr<google::protobuf::Message> NamingMethod::Request(
+    absl::string_view resource) const {
+  std::unique_ptr<google::protobuf::Message> request(
+      google::protobuf::MessageFactory::generated_factory()
+          ->GetPrototype(method->input_type())
+          ->New());
+  request->GetReflection()->SetString(request.get(), field,
+                                      std::string(resource));
+  return request;
+}
+
+std::vector<NamingMethod> MethodsOfSessions() {
+  return MethodsNaming({"session", "name"});
+}
+
+std::vector<NamingMethod> MethodsOfDatabases() {
+  return MethodsNaming({"database"});
+}
+
+absl::StatusOr<api::Session> SpannerClient::Create(absl::string_view session,
+                                                   absl::string_view database) {
+  api::CreateSessionRequest request;
+  request.set_database(std::string(database));
+  *request.mutable_session() = FromText<api::Session>(session);
+  return Invoke(*stub_, &api::Spanner::Stub::CreateSession, request);
+}
+
+absl::StatusOr<std::vector<api::Session>> SpannerClient::BatchCreate(
+    int count, absl::string_view session_template, absl::string_view database) {
+  api::BatchCreateSessionsRequest request;
+  request.set_database(std::string(database));
+  request.set_session_count(count);
+  *request.mutable_session_template() =
+      FromText<api::Session>(session_template);
+  const auto response =
+      Invoke(*stub_, &api::Spanner::Stub::BatchCreateSessions, request);
+  if (!response.ok()) return response.status();
+  return std::vector<api::Session>(response->session().begin(),
+                                   response->session().end());
+}
+
+absl::StatusOr<api::Session> SpannerClient::Get(const std::string& name) {
+  api::GetSessionRequest request;
+  request.set_name(name);
+  return Invoke(*stub_, &api::Spanner::Stub::GetSession, request);
+}
+
+absl::StatusOr<api::ListSessionsResponse> SpannerClient::List(
+    absl::string_view text, absl::string_view database) {
+  auto request = FromText<api::ListSessionsRequest>(text);
+  request.set_database(std::string(database));
+  return Invoke(*stub_, &api::Spanner::Stub::ListSessions, request);
+}
+
+absl::Status SpannerClient::Delete(const std::string& name) {
+  api::DeleteSessionRequest request;
+  request.set_name(name);
+  return Invoke(*stub_, &api::Spanner::Stub::DeleteSession, request).status();
+}
+
+}  // namespace spanner_session_emulator
