@@ -52,8 +52,8 @@ std::string Invalid(absl::string_view method, absl::string_view field,
                     field, description);
 }
 constexpr char kMustBeDatabase[] =
-    "must be projects/<project>/instances/<instance>/databases/<database>, but "
-    "";
+    "must be projects/<project>/instances/<instance>/databases/<database>, "
+    "but ";
 constexpr char kMustBeSession[] =
     "must be projects/<project>/instances/<instance>/databases/<database>/"
     "sessions/<session>, but ";

@@ -5,12 +5,16 @@
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
+#include <memory>
 #include <new>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
+#include "store/names.h"
+#include "store/session_store.h"
 #include "tests/store/session_table_testing.h"
 
 namespace {
@@ -79,6 +83,25 @@ TEST_F(SessionTableMemoryTest, SlotsOfADroppedDatabaseAreReused) {
   ExpectThatSlotsAreReused([this](const Names&) {
     EXPECT_EQ(table_->DropDatabase(database_), 4096);
   });
+}
+
+// The attributes go at once, not when the slot is used again.
+TEST_F(SessionTableMemoryTest, AnEndedSessionLetsGoOfItsAttributes) {
+  const std::vector<std::function<void(const SessionName&)>> ends = {
+      [this](const SessionName& name) { EXPECT_TRUE(table_->Delete(name)); },
+      [this](const SessionName&) { table_->DropDatabase(database_); },
+      [this](const SessionName&) {
+        Advance(kHour + kMicrosecond);
+        table_->TotalCounts();
+      }};
+  for (const auto& end : ends) {
+    const SessionName name = One(Labelled({{"a", "x"}}));
+    const std::weak_ptr<const SessionAttributes> attributes =
+        table_->Get(name)->attributes;
+    EXPECT_FALSE(attributes.expired());
+    end(name);
+    EXPECT_TRUE(attributes.expired());
+  }
 }
 
 }  // namespace

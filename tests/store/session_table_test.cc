@@ -260,7 +260,7 @@ TEST_F(SessionTableTest, ClearsUpTheDeadByItself) {
   for (int round = 0; round < 20; ++round) {
     Many(500);
     Advance(kHour + SessionTable::kSweepInterval + kMicrosecond);
-    EXPECT_TRUE(Eventually([&] { return table_->occupied_slots() == 0; }));
+    ASSERT_TRUE(Eventually([&] { return table_->occupied_slots() == 0; }));
   }
 }
 
@@ -273,7 +273,34 @@ TEST_F(SessionTableTest, ClearsUpWhatWasCreatedAfterItLooked) {
     Advance(kHour / 3);
     Many(10);
     Advance(kHour + SessionTable::kSweepInterval + kMicrosecond);
-    EXPECT_TRUE(Eventually([&] { return table_->occupied_slots() == 1; }));
+    ASSERT_TRUE(Eventually([&] { return table_->occupied_slots() == 1; }));
+  }
+}
+
+// What dies sooner than a new session would must not wait for that.
+TEST_F(SessionTableTest, ClearsUpWhatDiesNext) {
+  for (int round = 0; round < 20; ++round) {
+    One();
+    Advance(kHour / 2);
+    One();
+    Advance(kHour / 2 + SessionTable::kSweepInterval + kMicrosecond);
+    ASSERT_TRUE(Eventually([&] { return table_->occupied_slots() == 1; }));
+    Advance(kHour / 2);
+    ASSERT_TRUE(Eventually([&] { return table_->occupied_slots() == 0; }));
+  }
+}
+
+TEST_F(SessionTableTest, ClearsUpNoLaterThanItSays) {
+  for (int round = 0; round < 20; ++round) {
+    Advance(SessionTable::kSweepInterval);  // Since the last round.
+    One();
+    Advance(kMicrosecond);
+    One();
+    Advance(kHour);
+    // Is looked at a microsecond before the other dies.
+    ASSERT_TRUE(Eventually([&] { return table_->occupied_slots() == 1; }));
+    Advance(SessionTable::kSweepInterval);
+    ASSERT_TRUE(Eventually([&] { return table_->occupied_slots() == 0; }));
   }
 }
 
@@ -284,7 +311,7 @@ TEST_F(SessionTableTest, ClearsUpTheDeadOfADatabaseWithShortLives) {
   for (int round = 0; round < 20; ++round) {
     Many(10);
     Advance(absl::Seconds(1) + SessionTable::kSweepInterval + kMicrosecond);
-    EXPECT_TRUE(Eventually([&] { return table_->occupied_slots() == 0; }));
+    ASSERT_TRUE(Eventually([&] { return table_->occupied_slots() == 0; }));
   }
 }
 
@@ -293,7 +320,7 @@ TEST_F(SessionTableTest, ClearsUpWithARunningClockToo) {
   SessionTable table(&clock, {});
   EXPECT_THAT(table.Create(database_, Regular(), 500), SizeIs(500));
   ASSERT_TRUE(clock.Advance(2 * kHour).ok());
-  EXPECT_TRUE(Eventually([&] { return table.occupied_slots() == 0; }));
+  ASSERT_TRUE(Eventually([&] { return table.occupied_slots() == 0; }));
 }
 
 TEST_F(SessionTableTest, CanBeDestroyedAtAnyTime) {
