@@ -39,8 +39,11 @@ def spanner_session_emulator_deps():
     _maybe(
         debian_repository,
         "com_github_grpc_grpc",
-        files = {"BUILD.bazel": "//third_party/debian:BUILD.grpc"},
-        links = {"grpc_cpp_plugin": "/usr/bin/grpc_cpp_plugin"},
+        files = {
+            "BUILD.bazel": "//third_party/debian:BUILD.grpc",
+            "src/compiler/BUILD.bazel": "//third_party/debian:BUILD.grpc_compiler",
+        },
+        links = {"src/compiler/grpc_cpp_plugin": "/usr/bin/grpc_cpp_plugin"},
     )
     _maybe(
         debian_repository,
@@ -54,9 +57,6 @@ def spanner_session_emulator_deps():
     _maybe(debian_repository, "com_google_googletest", files = {
         "BUILD.bazel": "//third_party/debian:BUILD.googletest",
     })
-    _maybe(debian_repository, "com_github_google_benchmark", files = {
-        "BUILD.bazel": "//third_party/debian:BUILD.benchmark",
-    })
     _maybe(debian_repository, "com_github_gabime_spdlog", files = {
         "BUILD.bazel": "//third_party/debian:BUILD.spdlog",
     })
@@ -65,8 +65,8 @@ def spanner_session_emulator_deps():
     _maybe(
         npm_repository,
         "com_google_googleapis",
-        package_json = "//third_party/googleapis:package.json",
-        package_lock = "//third_party/googleapis:package-lock.json",
+        package_json = Label("//third_party/googleapis:package.json"),
+        package_lock = Label("//third_party/googleapis:package-lock.json"),
         keep = {"google-proto-files/google": "google"},
         build_files = GOOGLEAPIS_PACKAGES,
     )
@@ -75,8 +75,8 @@ def spanner_session_emulator_deps():
     _maybe(
         npm_repository,
         "io_grpc_grpc_proto",
-        package_json = "//third_party/grpc_proto:package.json",
-        package_lock = "//third_party/grpc_proto:package-lock.json",
+        package_json = Label("//third_party/grpc_proto:package.json"),
+        package_lock = Label("//third_party/grpc_proto:package-lock.json"),
         keep = {"grpc-health-check/proto/health/v1/health.proto": "grpc/health/v1/health.proto"},
         build_files = {"": "//third_party/grpc_proto:BUILD.grpc_proto"},
     )
@@ -85,8 +85,8 @@ def spanner_session_emulator_deps():
     _maybe(
         npm_repository,
         "node_spanner",
-        package_json = "//tests/clients/node:package.json",
-        package_lock = "//tests/clients/node:package-lock.json",
+        package_json = Label("//tests/clients/node:package.json"),
+        package_lock = Label("//tests/clients/node:package-lock.json"),
         keep = {"": "node_modules"},
         build_files = {"": "//tests/clients/node:BUILD.node_spanner"},
     )

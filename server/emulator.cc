@@ -1,6 +1,7 @@
 #include "server/emulator.h"
 
-#include <limits>
+#include <algorithm>
+#include <chrono>
 #include <thread>
 
 #include "absl/status/status.h"
@@ -20,6 +21,7 @@
 #include "server/services/unimplemented.h"
 #include "server/transport/grpc_service.h"
 #include "server/transport/listen.h"
+#include "server/transport/open_calls.h"
 #include "store/database_catalog.h"
 #include "store/mutex.h"
 #include "store/names.h"
@@ -162,8 +164,8 @@ class Emulator::Impl {
     methods_.AddService(HealthService(), Unimplemented(resources));
     health_.AddMethods(methods_);
     for (const auto* service : methods_.services()) {
-      services_.push_back(
-          std::make_unique<GrpcService>(service, &methods_, &pipeline_));
+      services_.push_back(std::make_unique<GrpcService>(
+          service, &methods_, &pipeline_, &open_calls_));
     }
   }
 
@@ -181,7 +183,7 @@ class Emulator::Impl {
       if (server_ == nullptr && (options_.grpc_port != 0 || i == kTries)) {
         return absl::UnavailableError(absl::StrCat(
             "cannot listen on ", absl::StrJoin(listen_.addresses, ", "),
-            ": another process was faster"));
+            ": gRPC could not; another process may have been faster"));
       }
     }
     Log(absl::StrCat("event=start grpc=",
@@ -194,9 +196,8 @@ class Emulator::Impl {
     if (shut_down_ || server_ == nullptr) return;
     shut_down_ = true;
     health_.Shutdown();
-    server_->Shutdown(
-        absl::ToChronoTime(absl::Now() + std::min(grace, absl::Hours(24))));
-    server_->Wait();
+    grace = std::clamp(grace, absl::ZeroDuration(), absl::Hours(24));
+    StopServer(absl::ToChronoMilliseconds(grace));
     const SessionCounts counts = store_.TotalCounts();
     Log(absl::StrCat(
         "event=stop sessions_created=",
@@ -215,6 +216,33 @@ class Emulator::Impl {
   SessionStore& store() { return store_; }
 
  private:
+  // gRPC waits for connections, not for calls, and a client may look at its
+  // connection only when it has a call. So idle connections are cut as soon as
+  // no call is open.
+  void StopServer(std::chrono::milliseconds grace) {
+    // For what is not counted: requests that are not yet complete, replies that
+    // are not yet sent.
+    constexpr std::chrono::milliseconds kOnTheWay(500);
+    Mutex mu;
+    CondVar stopped_changed;
+    bool stopped = false;
+    std::thread cutter([&] {
+      open_calls_.WaitForNone(std::chrono::steady_clock::now() + grace);
+      MutexLock lock(&mu);
+      if (!stopped_changed.wait_for(mu, kOnTheWay, [&] { return stopped; })) {
+        grpc_server_cancel_all_calls(server_->c_server());
+      }
+    });
+    server_->Shutdown(std::chrono::system_clock::now() + grace);
+    {
+      MutexLock lock(&mu);
+      stopped = true;
+      stopped_changed.notify_all();
+    }
+    cutter.join();
+    server_->Wait();
+  }
+
   static Pipeline::Observer MakeObserver(const EmulatorOptions& options) {
     if (!options.log_requests || options.log == nullptr) return nullptr;
     return [log = options.log](const Call& call, const absl::Status& status,
@@ -259,6 +287,7 @@ class Emulator::Impl {
   MethodTable methods_;
   std::vector<std::unique_ptr<GrpcService>> services_;
   UnknownMethodService unknown_methods_;
+  OpenCalls open_calls_;
   ListenAddresses listen_;
   std::unique_ptr<grpc::Server> server_;
 

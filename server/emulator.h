@@ -2,8 +2,8 @@
 //
 //   auto emulator = spanner_session_emulator::Emulator::Start({});
 //   if (!emulator.ok()) ...
-//   // Point the client at "localhost:" + (*emulator)->port(), or use
-//   // (*emulator)->InProcessChannel().
+//   // Point the client at absl::StrCat("localhost:", (*emulator)->port()), or
+//   // use (*emulator)->InProcessChannel().
 //   (*emulator)->clock().Advance(absl::Minutes(61));  // Sessions die.
 //
 // This header and the Bazel target //server:emulator are all that a C++ test

@@ -1,5 +1,6 @@
 // The server program: flags in, a running Emulator out.
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "google/protobuf/stubs/logging.h"
 #include "grpc/support/log.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "server/emulator.h"
@@ -69,12 +71,22 @@ namespace {
 // What Testcontainers and others wait for.
 constexpr char kReadyLine[] = "Cloud Spanner emulator running.\n";
 
+// libprotobuf says on standard error what it dislikes about a message; the
+// client is told so anyway.
+void LogProtobuf(google::protobuf::LogLevel level, const char*, int,
+                 const std::string& message) {
+  spdlog::log(level >= google::protobuf::LOGLEVEL_ERROR ? spdlog::level::err
+                                                        : spdlog::level::info,
+              "event=protobuf message=\"{}\"", absl::Utf8SafeCEscape(message));
+}
+
 void SetUpLogging() {
   auto logger = spdlog::stderr_logger_mt("emulator");
   logger->set_pattern("time=%Y-%m-%dT%H:%M:%S.%fZ level=%l %v",
                       spdlog::pattern_time_type::utc);
   logger->flush_on(spdlog::level::trace);
   spdlog::set_default_logger(std::move(logger));
+  google::protobuf::SetLogHandler(LogProtobuf);
   gpr_set_log_function([](gpr_log_func_args* args) {
     const auto level =
         args->severity == GPR_LOG_SEVERITY_ERROR  ? spdlog::level::err
@@ -111,8 +123,11 @@ void StopWhenStdinCloses() {
     char buffer[4096];
     ssize_t size;
     do {
+      // Standard input may be non-blocking, so read() alone need not wait.
+      pollfd input = {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+      poll(&input, 1, /*timeout=*/-1);
       size = read(STDIN_FILENO, buffer, sizeof(buffer));
-    } while (size > 0 || (size < 0 && errno == EINTR));
+    } while (size > 0 || (size < 0 && (errno == EINTR || errno == EAGAIN)));
     kill(getpid(), SIGTERM);
   }).detach();
 }
@@ -147,12 +162,17 @@ int Run() {
   };
   options.log_requests = absl::GetFlag(FLAGS_log_requests);
 
+  const std::string port_file = absl::GetFlag(FLAGS_port_file);
+  // One of an earlier run would be taken for ours.
+  if (!port_file.empty()) std::remove(port_file.c_str());
+
   auto emulator = Emulator::Start(std::move(options));
   if (!emulator.ok()) return Fail(emulator.status());
 
-  if (const std::string path = absl::GetFlag(FLAGS_port_file); !path.empty()) {
+  if (!port_file.empty()) {
     const absl::Status written = WriteWhole(
-        path, absl::StrCat("{\"grpc_port\": ", (*emulator)->port(), "}\n"));
+        port_file,
+        absl::StrCat("{\"grpc_port\": ", (*emulator)->port(), "}\n"));
     if (!written.ok()) return Fail(written);
   }
   if (absl::GetFlag(FLAGS_exit_on_stdin_close)) StopWhenStdinCloses();

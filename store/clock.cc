@@ -1,5 +1,7 @@
 #include "store/clock.h"
 
+#include <time.h>
+
 #include <algorithm>
 #include <chrono>
 #include <string>
@@ -20,12 +22,15 @@ int64_t ClampedMicros(absl::Time time) {
 
 }  // namespace
 
+Clock::Clock() : offset_(absl::ToUnixMicros(absl::Now()) - SteadyMicros()) {}
+
 Clock::Clock(absl::Time start) : stopped_at_(ClampedMicros(start)) {}
 
-int64_t Clock::SystemMicros() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
+int64_t Clock::SteadyMicros() {
+  // Unlike CLOCK_MONOTONIC, it goes on while the machine sleeps.
+  timespec time;
+  clock_gettime(CLOCK_BOOTTIME, &time);
+  return int64_t{time.tv_sec} * 1'000'000 + time.tv_nsec / 1'000;
 }
 
 class Clock::Change {
@@ -71,7 +76,7 @@ absl::Status Clock::Set(absl::Time to) {
 
 void Clock::MoveTo(int64_t micros) {
   if (running()) {
-    offset_ = micros - SystemMicros();
+    offset_ = micros - SteadyMicros();
   } else {
     stopped_at_ = micros;
   }
@@ -88,13 +93,13 @@ void Clock::Run() {
   MutexLock lock(&mu_);
   if (running()) return;
   const Change change(this);
-  offset_ = Read() - SystemMicros();
+  offset_ = Read() - SteadyMicros();
   stopped_at_ = kRunning;
 }
 
 bool Clock::Alarm::WaitUntil(absl::Time when) {
-  // The longest uninterrupted wait, so that a step of the system's clock, which
-  // nobody announces, is noticed.
+  // The longest uninterrupted wait, as the time that the machine sleeps does
+  // not count for it.
   constexpr std::chrono::seconds kLongest(10);
   MutexLock lock(&clock_->mu_);
   while (true) {

@@ -14,10 +14,11 @@
 
 namespace spanner_session_emulator {
 
-// A clock that either runs with the system's or stands still until it is moved.
-// It can be switched between the two at any time, and can be moved in both.
-// Times are whole microseconds. It never goes back on its own account (a step
-// back of the system's clock shows). Thread-safe.
+// A clock that either runs at the speed of real time or stands still until it
+// is moved. It can be switched between the two at any time, and can be moved in
+// both. Times are whole microseconds. It never goes back: it takes the system's
+// time when it is made, and does not follow later steps of the system's clock.
+// Thread-safe.
 class Clock {
  public:
   // The earliest and the latest time that the clock can be set to.
@@ -27,8 +28,8 @@ class Clock {
     return absl::FromUnixSeconds(253402300799);
   }
 
-  // Runs with the system's clock.
-  Clock() = default;
+  // Starts at the system's time and runs.
+  Clock();
   // Stands at `start`, rounded down to a microsecond.
   explicit Clock(absl::Time start);
   Clock(const Clock&) = delete;
@@ -52,8 +53,8 @@ class Clock {
   absl::Status Advance(absl::Duration by);
   absl::Status Set(absl::Time to);
 
-  // Makes the clock stand still, or run at the speed of the system's clock
-  // from the time it shows. No effect if it does so already.
+  // Makes the clock stand still, or run from the time it shows. No effect if it
+  // does so already.
   void Stop();
   void Run();
   bool running() const { return stopped_at_.load() == kRunning; }
@@ -79,13 +80,13 @@ class Clock {
  private:
   static constexpr int64_t kRunning = std::numeric_limits<int64_t>::min();
 
-  static int64_t SystemMicros();
+  static int64_t SteadyMicros();
 
   // What the clock shows; right if no change is under way.
   int64_t Read() const {
     const int64_t stopped_at = stopped_at_.load();
     if (stopped_at != kRunning) return stopped_at;
-    return SystemMicros() + offset_.load();
+    return SteadyMicros() + offset_.load();
   }
   // For use within a Change.
   void MoveTo(int64_t micros) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -97,7 +98,7 @@ class Clock {
   // within a Change, during which changes_ is odd.
   std::atomic<uint64_t> changes_{0};
   std::atomic<int64_t> stopped_at_{kRunning};
-  std::atomic<int64_t> offset_{0};  // From the system's clock, while running.
+  std::atomic<int64_t> offset_{0};  // From the steady clock, while running.
 
   mutable Mutex mu_;
   CondVar moved_;  // The clock was moved or switched, or an alarm was woken.

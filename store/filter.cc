@@ -93,7 +93,13 @@ absl::StatusOr<SessionFilter> SessionFilter::Parse(absl::string_view text) {
       term.value = parser.TakeLabelPart();
       if (term.value.empty()) return parser.Error("* or a value");
     }
-    filter.terms_.push_back(std::move(term));
+    if (std::find(filter.terms_.begin(), filter.terms_.end(), term) ==
+        filter.terms_.end()) {
+      if (filter.terms_.size() == kMaxTerms) {
+        return parser.Error(absl::StrCat("no more than ", kMaxTerms, " terms"));
+      }
+      filter.terms_.push_back(std::move(term));
+    }
 
     const bool blank = parser.SkipBlanks();
     if (parser.AtEnd()) break;

@@ -14,10 +14,14 @@ namespace spanner_session_emulator {
 
 // Terms that must all hold: `labels.KEY:*` (has the label) and
 // `labels.KEY:VALUE` (the label's value contains VALUE), joined by blanks or
-// `AND`. Case does not matter. An empty filter matches everything. A value:
+// `AND`; at most kMaxTerms, a term that comes again not counted. Case does not
+// matter. An empty filter matches everything. A value:
 // safe to read from several threads.
 class SessionFilter {
  public:
+  // As many different terms as a session can have labels.
+  static constexpr size_t kMaxTerms = Labels::kMaxLabels;
+
   SessionFilter() = default;
 
   // INVALID_ARGUMENT for a text outside the grammar; the message says where it
@@ -35,6 +39,8 @@ class SessionFilter {
   struct Term {
     std::string key;
     std::string value;  // Empty: any value.
+
+    friend bool operator==(const Term&, const Term&) = default;
   };
 
   std::vector<Term> terms_;

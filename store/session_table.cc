@@ -1,11 +1,14 @@
 #include "store/session_table.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <limits>
 #include <utility>
 
 #include "absl/hash/hash.h"
-#include "absl/random/random.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -38,11 +41,19 @@ int64_t ShortestLifetime(const SessionTableOptions& options) {
   return ToMicros(lifetime);
 }
 
-// absl::BitGen is a cryptographic generator (Randen) with a seed from the
-// system, so what was seen of it tells nothing of what follows.
+// From the system's cryptographic generator, so that what was seen of it tells
+// nothing of what follows; fetched in the largest portion that cannot fail.
 uint64_t Random() {
-  thread_local absl::BitGen generator;
-  return absl::Uniform<uint64_t>(generator);
+  thread_local std::array<uint64_t, 32> pool;
+  thread_local size_t left = 0;
+  if (left == 0) {
+    if (getentropy(pool.data(), sizeof(pool)) != 0) {
+      std::perror("getentropy");  // No ids, no server.
+      std::abort();
+    }
+    left = pool.size();
+  }
+  return pool[--left];
 }
 
 }  // namespace
@@ -114,9 +125,13 @@ int SessionTable::Reserve(int count) {
     return taken;
   };
   int64_t taken = take(count);
-  if (taken < count) {
-    Sweep(clock_->NowMicros());
-    taken += take(count - taken);
+  const int64_t now = clock_->NowMicros();
+  for (Shard& shard : shards_) {
+    // No more than is needed: a caller is waiting.
+    while (taken < count && SweepStep(shard, now)) {
+      taken += take(count - taken);
+    }
+    if (taken < count) taken += take(count - taken);
   }
   return static_cast<int>(taken);
 }
@@ -246,37 +261,61 @@ absl::StatusOr<ListPage> SessionTable::List(const DatabaseName& database,
   Database* record = Find(database);
   if (record == nullptr) return page;
 
-  MutexLock database_lock(&record->mu);
-  const auto& list = record->lists[0];
+  // A few are read under each lock, and filtered without one.
+  std::vector<Candidate> candidates;
   int examined = 0;
-  for (auto it = list.upper_bound(last_seen); it != list.end(); ++it) {
-    if (page.sessions.size() == static_cast<size_t>(request.page_size) ||
-        examined == kMaxExaminedPerPage) {
-      page.next_page_token = PageToken(database, request.filter, last_seen);
-      break;
+  bool more = true;
+  const auto room = [&] {
+    return std::min(request.page_size - static_cast<int>(page.sessions.size()),
+                    kMaxExaminedPerPage - examined);
+  };
+  while (more && room() > 0) {
+    candidates.clear();
+    more = ReadCandidates(*record, last_seen, std::min(room(), kListStep),
+                          candidates);
+    for (Candidate& candidate : candidates) {
+      ++examined;
+      last_seen = candidate.number;
+      const Session& session = candidate.session;
+      if (!candidate.alive ||
+          (!request.filter.empty() &&
+           (session.attributes == nullptr ||
+            !request.filter.Matches(session.attributes->labels)))) {
+        continue;
+      }
+      const SessionIdCodec::Id id = codec_.Encode(candidate.key);
+      page.sessions.push_back(
+          {SessionName(database, absl::string_view(id.data(), id.size())),
+           std::move(candidate.session)});
     }
-    ++examined;
-    last_seen = it->first;
-    Slot& slot = *it->second;
-    SessionKey key{.slot = slot.index};  // An index never changes.
-    Session session;
-    {
-      MutexLock shard_lock(&ShardOf(slot.index).mu);
-      if (!IsAlive(slot, clock_->NowMicros())) continue;
-      key.random = slot.random;
-      session = Snapshot(slot);
-    }
-    if (!request.filter.empty() &&
-        (session.attributes == nullptr ||
-         !request.filter.Matches(session.attributes->labels))) {
-      continue;
-    }
-    const SessionIdCodec::Id id = codec_.Encode(key);
-    page.sessions.push_back(
-        {SessionName(database, absl::string_view(id.data(), id.size())),
-         std::move(session)});
+  }
+  if (more) {
+    page.next_page_token = PageToken(database, request.filter, last_seen);
   }
   return page;
+}
+
+bool SessionTable::ReadCandidates(Database& database, uint64_t after, int count,
+                                  std::vector<Candidate>& candidates) {
+  MutexLock database_lock(&database.mu);
+  const auto& list = database.lists[0];
+  auto it = list.upper_bound(after);
+  for (; it != list.end() && candidates.size() < static_cast<size_t>(count);
+       ++it) {
+    Slot& slot = *it->second;
+    // An index never changes.
+    Candidate candidate = {.number = it->first, .key = {.slot = slot.index}};
+    {
+      MutexLock shard_lock(&ShardOf(slot.index).mu);
+      candidate.alive = IsAlive(slot, clock_->NowMicros());
+      if (candidate.alive) {
+        candidate.key.random = slot.random;
+        candidate.session = Snapshot(slot);
+      }
+    }
+    candidates.push_back(std::move(candidate));
+  }
+  return it != list.end();
 }
 
 void SessionTable::Empty(Slot& slot, Shard& shard, End end) {

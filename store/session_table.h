@@ -141,6 +141,8 @@ class SessionTable final : public SessionStore {
   static constexpr int kShards = 32;
   static constexpr int kRun = 64;      // Sessions in a row that share a shard.
   static constexpr int kChunk = 1024;  // Slots that are allocated at a time.
+  // Sessions of a list that are read under one lock.
+  static constexpr int kListStep = 256;
   // Sessions that are cleared up under one lock.
   static constexpr int kSweepStep = 64;
 
@@ -171,6 +173,18 @@ class SessionTable final : public SessionStore {
   bool IsAlive(const Slot& slot, int64_t now) const;
   std::optional<Session> Read(const SessionName& name, bool use);
   static Session Snapshot(const Slot& slot);
+
+  // A session of a list, as it was when its place in the list was read.
+  struct Candidate {
+    uint64_t number = 0;
+    SessionKey key = {};
+    bool alive = false;
+    Session session = {};  // If alive.
+  };
+  // Reads up to `count` from behind number `after`. Returns whether there are
+  // more.
+  bool ReadCandidates(Database& database, uint64_t after, int count,
+                      std::vector<Candidate>& candidates);
 
   // The three steps of an end; see above. `slots` are of one shard.
   void Empty(Slot& slot, Shard& shard, End end)

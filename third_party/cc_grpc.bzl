@@ -38,7 +38,7 @@ _generate = rule(
         "proto": attr.label(providers = [ProtoInfo], mandatory = True),
         "srcs": attr.label_list(allow_files = [".proto"], mandatory = True),
         "_plugin": attr.label(
-            default = "@com_github_grpc_grpc//:grpc_cpp_plugin",
+            default = "@com_github_grpc_grpc//src/compiler:grpc_cpp_plugin",
             executable = True,
             allow_single_file = True,
             cfg = "host",

@@ -1,20 +1,34 @@
-#!/bin/sh
+#!/bin/bash
 # Builds everything and runs all tests; arguments go to Bazel. The last line
 # counts the test cases that passed and failed.
-set -u
+set -uo pipefail
 cd "$(dirname "$0")/.."
 
-bazel test --keep_going "$@" //...
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+bazel test --keep_going "$@" //... 2>&1 | tee "$log"
 result=$?
 
-# Each test target leaves a report; one that did not run to its end counts as a
-# failed test.
-logs=$(bazel info "$@" bazel-testlogs 2>/dev/null)
-find "$logs" -name test.xml -exec cat {} + | tr '>' '\n' | awk '
-  /<testsuite / {
-    match($0, / tests="[0-9]+"/); tests += substr($0, RSTART + 8, RLENGTH - 9)
-    match($0, / failures="[0-9]+"/); failed += substr($0, RSTART + 11, RLENGTH - 12)
-    if (match($0, / errors="[0-9]+"/)) failed += substr($0, RSTART + 9, RLENGTH - 10)
+# Each target that ran has left a report; one that did not run, or that died
+# before it could report, counts as a failed test.
+reports=$(bazel info "$@" bazel-testlogs 2>/dev/null)
+awk -v reports="$reports" '
+  /^\/\/[^ ]+ +(\(cached\) )?(PASSED|FLAKY|FAILED|TIMEOUT|NO STATUS)/ {
+    target = $1; sub(/^\/\//, "", target); sub(/:/, "/", target)
+    report = reports "/" target "/test.xml"
+    cases = 0; bad = 0; disabled = 0
+    while (($0 !~ /NO STATUS|FAILED TO BUILD/) && (getline line < report) > 0) {
+      if (line !~ /<testsuite /) continue
+      cases += number(line, "tests"); disabled += number(line, "disabled")
+      bad += number(line, "failures") + number(line, "errors")
+    }
+    close(report)
+    if ($0 !~ / (PASSED|FLAKY) /&& bad == 0) { bad = 1; cases += 1 }
+    total += cases - disabled; failed += bad
   }
-  END { printf "%d passed, %d failed\n", tests - failed, failed }'
+  function number(line, name) {
+    if (!match(line, " " name "=\"[0-9]+\"")) return 0
+    return substr(line, RSTART + length(name) + 3, RLENGTH - length(name) - 4) + 0
+  }
+  END { printf "%d passed, %d failed\n", total - failed, failed }' "$log"
 exit $result

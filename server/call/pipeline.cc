@@ -55,14 +55,15 @@ Reply Pipeline::Answer(Call& call) {
 }
 
 Pipeline::Begun Pipeline::Begin(Call& call) const {
-  const absl::Time start =
-      observer_ == nullptr ? absl::InfinitePast() : absl::Now();
+  const Clock::time_point start =
+      observer_ == nullptr ? Clock::time_point() : Clock::now();
   return {.reply = Answer(call), .start = start};
 }
 
 void Pipeline::End(const Call& call, const absl::Status& status,
-                   absl::Time start) const {
-  if (observer_ != nullptr) observer_(call, status, absl::Now() - start);
+                   Clock::time_point start) const {
+  if (observer_ == nullptr) return;
+  observer_(call, status, absl::FromChrono(Clock::now() - start));
 }
 
 }  // namespace spanner_session_emulator

@@ -2,6 +2,7 @@
 #ifndef SPANNER_SESSION_EMULATOR_SERVER_CALL_PIPELINE_H_
 #define SPANNER_SESSION_EMULATOR_SERVER_CALL_PIPELINE_H_
 
+#include <chrono>
 #include <functional>
 #include <utility>
 
@@ -24,15 +25,17 @@ class Pipeline {
   // `observer` may be null; then nothing is measured either.
   explicit Pipeline(Observer observer) : observer_(std::move(observer)) {}
 
-  // Called by a transport: Begin() when the request is there, End() when the
-  // reply has been handed over, with what Begin() gave.
+  // Called by a transport: Begin() when the request is there, End() with what
+  // Begin() gave when the reply is complete. A unary reply is handed over just
+  // afterwards: the call's data may go with it.
+  using Clock = std::chrono::steady_clock;  // Latency is real time.
   struct Begun {
     Reply reply;
-    absl::Time start;
+    Clock::time_point start;
   };
   Begun Begin(Call& call) const;
   void End(const Call& call, const absl::Status& status,
-           absl::Time start) const;
+           Clock::time_point start) const;
 
  private:
   static Reply Answer(Call& call);

@@ -25,6 +25,11 @@ struct Health::State {
       return api::HealthCheckResponse::SERVICE_UNKNOWN;
     }
     MutexLock lock(&mu);
+    return StatusOfKnown();
+  }
+
+  api::HealthCheckResponse::ServingStatus StatusOfKnown() const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) {
     return serving ? api::HealthCheckResponse::SERVING
                    : api::HealthCheckResponse::NOT_SERVING;
   }
@@ -42,13 +47,16 @@ class Health::WatchSource final : public ReplySource {
   }
 
   ReplyStep Next() override {
-    const auto status = state_->StatusOf(service_);
+    // One look at the state: NOT_SERVING must not be missed before the end.
+    MutexLock lock(&state_->mu);
+    const auto status = state_->services.contains(service_)
+                            ? state_->StatusOfKnown()
+                            : api::HealthCheckResponse::SERVICE_UNKNOWN;
     if (!sent_ || status != message_.status()) {
       sent_ = true;
       message_.set_status(status);
       return ReplyStep::Message(&message_);
     }
-    MutexLock lock(&state_->mu);
     if (!state_->serving) return ReplyStep::End(errors::ShuttingDown());
     return ReplyStep::Wait();
   }

@@ -14,6 +14,7 @@
 #include "server/services/unary.h"
 #include "store/filter.h"
 #include "store/labels.h"
+#include "store/session_id.h"
 
 namespace spanner_session_emulator {
 namespace {
@@ -22,6 +23,14 @@ namespace api = ::google::spanner::v1;
 
 // The reference's limit for ListSessions, and its default.
 constexpr int kMaxPageSize = 1000;
+
+// Far more than the name of a database role can have. There is a copy of the
+// role in each session of a reply.
+constexpr size_t kMaxCreatorRoleBytes = 1024;
+
+// What a session's name adds to that of its database.
+constexpr size_t kSessionSuffixBytes =
+    absl::string_view("/sessions/").size() + SessionIdCodec::kIdSize;
 
 void SetTimestamp(absl::Time time, google::protobuf::Timestamp& timestamp) {
   const int64_t micros = absl::ToUnixMicros(time);
@@ -48,7 +57,20 @@ void Fill(const SessionName& name, const Session& session, api::Session& out) {
 // `field` is the template's, for errors.
 absl::StatusOr<SessionTemplate> ReadTemplate(absl::string_view method,
                                              absl::string_view field,
-                                             const api::Session& session) {
+                                             const api::Session& session,
+                                             const DatabaseName& database) {
+  if (database.full().size() + kSessionSuffixBytes > kMaxNameBytes) {
+    return errors::InvalidField(
+        method, "database",
+        absl::StrCat("must be at most ", kMaxNameBytes - kSessionSuffixBytes,
+                     " bytes long, so that names of sessions fit"));
+  }
+  if (session.creator_role().size() > kMaxCreatorRoleBytes) {
+    return errors::InvalidField(
+        method, absl::StrCat(field, ".creator_role"),
+        absl::StrCat("must be at most ", kMaxCreatorRoleBytes,
+                     " bytes long, but has ", session.creator_role().size()));
+  }
   absl::StatusOr<Labels> labels =
       Labels::Make({session.labels().begin(), session.labels().end()});
   if (!labels.ok()) {
@@ -65,7 +87,8 @@ absl::StatusOr<SessionTemplate> ReadTemplate(absl::string_view method,
 
 absl::Status ValidateCreate(Call& call) {
   auto what = ReadTemplate(call.method().name, "session",
-                           call.request<api::CreateSessionRequest>().session());
+                           call.request<api::CreateSessionRequest>().session(),
+                           call.database());
   if (!what.ok()) return what.status();
   call.prepared = *std::move(what);
   return absl::OkStatus();
@@ -82,7 +105,7 @@ absl::Status ValidateBatchCreate(Call& call) {
     return errors::MultiplexedSessionsInBatch();
   }
   auto what = ReadTemplate(call.method().name, "session_template",
-                           request.session_template());
+                           request.session_template(), call.database());
   if (!what.ok()) return what.status();
   call.prepared = *std::move(what);
   return absl::OkStatus();

@@ -64,8 +64,9 @@ class ServerStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
  public:
   ServerStream(const Method& method, const Pipeline& pipeline,
                grpc::CallbackServerContext& context,
-               const grpc::ByteBuffer& request)
-      : pipeline_(pipeline),
+               const grpc::ByteBuffer& request, OpenCalls* open_calls)
+      : open_call_(open_calls),
+        pipeline_(pipeline),
         grpc_context_(context),
         bytes_(request),
         context_(context),
@@ -163,12 +164,13 @@ class ServerStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     Finish(ToGrpcStatus(status_, grpc_context_));
   }
 
+  const OpenCalls::Call open_call_;
   const Pipeline& pipeline_;
   grpc::CallbackServerContext& grpc_context_;
   const RequestBytes bytes_;
   const GrpcCallContext context_;
   Call call_;
-  absl::Time start_;
+  Pipeline::Clock::time_point start_;
   std::unique_ptr<ReplySource> source_;
   grpc::ByteBuffer written_;  // Must live until the write is done.
   absl::Status status_;
@@ -183,8 +185,9 @@ class ServerStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 }  // namespace
 
 GrpcService::GrpcService(const google::protobuf::ServiceDescriptor* service,
-                         const MethodTable* table, const Pipeline* pipeline)
-    : pipeline_(pipeline) {
+                         const MethodTable* table, const Pipeline* pipeline,
+                         OpenCalls* open_calls)
+    : pipeline_(pipeline), open_calls_(open_calls) {
   for (const std::unique_ptr<Method>& method : table->methods()) {
     if (method->descriptor->service() != service) continue;
     if (method->descriptor->server_streaming()) {
@@ -205,6 +208,7 @@ void GrpcService::AddUnary(const Method& method) {
           [this, &method](grpc::CallbackServerContext* grpc_context,
                           const grpc::ByteBuffer* request,
                           grpc::ByteBuffer* response) {
+            const OpenCalls::Call open_call(open_calls_);
             const RequestBytes bytes(*request);
             const GrpcCallContext context(*grpc_context);
             Call call(method, context, bytes.view());
@@ -230,7 +234,7 @@ void GrpcService::AddServerStreaming(const Method& method) {
           [this, &method](grpc::CallbackServerContext* grpc_context,
                           const grpc::ByteBuffer* request) {
             const auto stream = std::make_shared<ServerStream>(
-                method, *pipeline_, *grpc_context, *request);
+                method, *pipeline_, *grpc_context, *request, open_calls_);
             stream->Start();
             return stream.get();
           }));

@@ -7,6 +7,7 @@
 #include "grpcpp/grpcpp.h"
 #include "server/call/method.h"
 #include "server/call/pipeline.h"
+#include "server/transport/open_calls.h"
 
 namespace spanner_session_emulator {
 
@@ -16,15 +17,17 @@ namespace spanner_session_emulator {
 // the APIs that are served. Thread-safe.
 class GrpcService final : public grpc::Service {
  public:
-  // All three must outlive the service.
+  // All of them must outlive the service.
   GrpcService(const google::protobuf::ServiceDescriptor* service,
-              const MethodTable* table, const Pipeline* pipeline);
+              const MethodTable* table, const Pipeline* pipeline,
+              OpenCalls* open_calls);
 
  private:
   void AddUnary(const Method& method);
   void AddServerStreaming(const Method& method);
 
   const Pipeline* const pipeline_;
+  OpenCalls* const open_calls_;
 };
 
 // Answers every method that no service has, with an error that names it.

@@ -28,6 +28,18 @@ struct Address {
                ? reinterpret_cast<sockaddr_in6*>(&storage)->sin6_port
                : reinterpret_cast<sockaddr_in*>(&storage)->sin_port;
   }
+  bool IsIpv6Loopback() const {
+    return storage.ss_family == AF_INET6 &&
+           IN6_IS_ADDR_LOOPBACK(
+               &reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_addr);
+  }
+  // Whether it stands for all IPv6 addresses, with which gRPC takes all IPv4
+  // ones.
+  bool IsIpv6Wildcard() const {
+    return storage.ss_family == AF_INET6 &&
+           IN6_IS_ADDR_UNSPECIFIED(
+               &reinterpret_cast<const sockaddr_in6*>(&storage)->sin6_addr);
+  }
   std::string ToString(int with_port) const {
     char host[NI_MAXHOST];
     if (getnameinfo(get(), size, host, sizeof(host), nullptr, 0,
@@ -89,7 +101,8 @@ class Socket {
     // As servers do it: a port is free while old connections to it time out.
     setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (address.storage.ss_family == AF_INET6) {
-      setsockopt(fd_, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+      const int only = address.IsIpv6Wildcard() ? 0 : 1;
+      setsockopt(fd_, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
     }
     if (bind(fd_, address.get(), address.size) != 0) return errno;
     socklen_t size = address.size;
@@ -111,7 +124,8 @@ absl::StatusOr<ListenAddresses> TryPort(std::vector<Address> addresses,
     address.port() = htons(static_cast<uint16_t>(result.port));
     Socket socket(address.storage.ss_family);
     const int error = socket.Bind(address);
-    if (error == EADDRNOTAVAIL || error == EAFNOSUPPORT) {
+    if (address.IsIpv6Loopback() &&
+        (error == EADDRNOTAVAIL || error == EAFNOSUPPORT)) {
       missing = std::strerror(error);
       continue;
     }

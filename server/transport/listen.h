@@ -17,11 +17,10 @@ struct ListenAddresses {
 
 // Resolves `hostname` and tries the port on every address of it, without
 // sharing it with any other socket. Port 0 finds a port that is free on all.
-// Addresses that this machine does not have (`::1` where IPv6 is off) are left
-// out, as nobody can come by them. Errors: INVALID_ARGUMENT for a host name
-// that does not resolve or a port outside 0…65535, UNAVAILABLE with the address
-// and the reason where a port cannot be bound. Thread-safe; blocks for the
-// look-up.
+// `::1` is left out where the machine has no IPv6, as nobody can come by it.
+// Errors: INVALID_ARGUMENT for a host name that does not resolve or a port
+// outside 0…65535, UNAVAILABLE with the address and the reason where a port
+// cannot be bound. Thread-safe; blocks for the look-up.
 absl::StatusOr<ListenAddresses> FindListenAddresses(const std::string& hostname,
                                                     int port);
 

@@ -22,9 +22,8 @@ inline constexpr char kInstance[] =
 //       it was seen before, `used earlier` likewise
 //   `OK {s1}..{s9} created used, token` for a list, `OK google.protobuf.Empty`
 //       for other messages
-//   `NOT_FOUND: message [details] trailer: name` for an error; a trailer's
-//   value
-//       is only written down if no detail has it
+//   `NOT_FOUND: message [details] trailer: name` for an error, with the
+//       trailer's value only if that is none of the details
 std::vector<std::string> Answers(const std::shared_ptr<grpc::Channel>& server,
                                  const std::vector<Step>& steps,
                                  const std::string& database,

@@ -50,14 +50,9 @@ class Server {
   Server(const std::vector<std::string>& command, const std::string& before,
          const std::string& after)
       : process_(command) {
-    EXPECT_TRUE(process_.WaitForErr(before)) << process_.err();
-    std::string address;
-    // The rest of the line may come later.
-    while (!absl::StrContains(address, after) && process_.WaitForErr(after)) {
-      address = process_.err();
-      address = address.substr(address.find(before) + before.size());
-    }
-    channel_ = Connect(address.substr(0, address.find(after)));
+    const auto address = process_.WaitForErrBetween(before, after);
+    EXPECT_TRUE(address.has_value()) << process_.err();
+    channel_ = Connect(address.value_or(""));
   }
 
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }

@@ -1,6 +1,8 @@
 // Other gRPC servers in the process of an embedded emulator. In a binary of its
 // own, as it switches on gRPC's own health service, which is process-wide.
 
+#include <atomic>
+#include <iostream>
 #include <memory>
 #include <string>
 
@@ -8,7 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
 #include "grpc/health/v1/health.grpc.pb.h"
-#include "grpcpp/ext/health_check_service_server_builder_option.h"
+#include "grpc/support/log.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "gtest/gtest.h"
@@ -157,6 +159,25 @@ TEST_F(CoexistenceTest, EmulatorsBesideEmulators) {
   two.reset();
   EXPECT_THAT(SpannerClient(one->InProcessChannel()).Get(name), IsOk());
   ExpectWorks(*one);
+}
+
+// Such as of two services of one name.
+TEST_F(CoexistenceTest, GrpcHasNothingToComplainOf) {
+  static std::atomic<int> errors{0};
+  gpr_set_log_function([](gpr_log_func_args* line) {
+    if (line->severity == GPR_LOG_SEVERITY_ERROR) {
+      ++errors;
+      std::cerr << line->message << "\n";
+    }
+  });
+  {
+    PlainServer plain;
+    const auto emulator = StartEmulator();
+    ExpectWorks(*emulator);
+    plain.ExpectWorks();
+  }
+  gpr_set_log_function(nullptr);
+  EXPECT_EQ(errors, 0);
 }
 
 // The switch is as the user has left it.

@@ -148,6 +148,8 @@ class Listener {
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof(address);
     auto* const generic = reinterpret_cast<sockaddr*>(&address);
+    const int on = 1;
+    setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     EXPECT_EQ(bind(fd_, generic, size), 0);
     EXPECT_EQ(listen(fd_, 1), 0);
     EXPECT_EQ(getsockname(fd_, generic, &size), 0);
@@ -155,6 +157,20 @@ class Listener {
   }
   ~Listener() { close(fd_); }
   int port() const { return port_; }
+
+  // Leaves behind a connection whose end on this side times out.
+  void LeaveConnectionBehind() {
+    sockaddr_in address = {};
+    socklen_t size = sizeof(address);
+    auto* const generic = reinterpret_cast<sockaddr*>(&address);
+    ASSERT_EQ(getsockname(fd_, generic, &size), 0);
+    const int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_EQ(connect(client, generic, size), 0);
+    close(accept(fd_, nullptr, nullptr));
+    char byte;
+    EXPECT_EQ(read(client, &byte, 1), 0);
+    close(client);
+  }
 
  private:
   const int fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -206,6 +222,16 @@ TEST(EmulatorPortTest, PortIsFreeAgainAfterTheEnd) {
   ASSERT_THAT(next, IsOk());
   EXPECT_EQ((*next)->port(), port);
   EXPECT_THAT(SpannerClient(Connect(**next, Transport::kTcp)).Create(), IsOk());
+}
+
+TEST(EmulatorPortTest, PortIsFreeWhileOldConnectionsToItTimeOut) {
+  int port = 0;
+  {
+    Listener listener;
+    listener.LeaveConnectionBehind();
+    port = listener.port();
+  }
+  EXPECT_THAT(Emulator::Start({.grpc_port = port}), IsOk());
 }
 
 // ---- Channels, clock and store.

@@ -140,6 +140,12 @@ TEST(FilterTest, TheCanonicalFormIsLowerCaseAndTakenAgain) {
             Canonical("labels.b:* labels.a:*"));
 }
 
+TEST(FilterTest, ATermThatComesAgainChangesNothing) {
+  EXPECT_EQ(Canonical("labels.a:* LABELS.A:*"), "labels.a:*");
+  EXPECT_EQ(Canonical("labels.a:x labels.b:* AND labels.A:X labels.a:y"),
+            "labels.a:x labels.b:* labels.a:y");
+}
+
 TEST(FilterTest, LabelsMayBeNamedAnd) {
   const Labels labels = Make({{"and", "and"}, {"labels", "labels"}});
   EXPECT_TRUE(Matches("labels.and:*", labels));
@@ -258,6 +264,16 @@ TEST(FilterTest, TheMessageCutsNoCharacterInTwo) {
       EXPECT_EQ((shown.size() - before.size()) % rune.size(), 0u) << message;
     }
   }
+}
+
+TEST(FilterTest, HasAtMostAsManyDifferentTermsAsASessionHasLabels) {
+  std::string filter;
+  for (int i = 0; i < 64; ++i) {
+    absl::StrAppend(&filter, "labels.a", i, ":x labels.a", i, ":X ");
+  }
+  EXPECT_EQ(Refusal(filter), "");
+  EXPECT_THAT(Refusal(absl::StrCat(filter, "labels.b:x")),
+              HasSubstr("expected no more than 64 terms"));
 }
 
 // Wherever a good filter is cut, it is taken or refused: at its end, or where

@@ -199,7 +199,7 @@ TEST_F(TokenTest, OfAnotherFilterIsRefused) {
   ExpectRefused(database_, Token(Filter("labels.a:*")));
   ExpectRefused(database_, Token(Filter("labels.a:*")), Filter("labels.a:x"));
   ExpectRefused(database_, Token(Filter("labels.a:*")),
-                Filter("labels.a:* labels.a:*"));
+                Filter("labels.a:* labels.a:x"));
 }
 
 TEST_F(TokenTest, OfTheSameFilterInOtherWordsIsTaken) {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/attributes.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "store/names.h"
@@ -32,12 +33,26 @@ void* Allocate(size_t size) {
 
 }  // namespace
 
-void* operator new(size_t size) { return Allocate(size); }
-void* operator new[](size_t size) { return Allocate(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
+// Not inlined: where the compiler sees only one half of new and delete, it
+// warns of a mismatch.
+ABSL_ATTRIBUTE_NOINLINE void* operator new(size_t size) {
+  return Allocate(size);
+}
+ABSL_ATTRIBUTE_NOINLINE void* operator new[](size_t size) {
+  return Allocate(size);
+}
+ABSL_ATTRIBUTE_NOINLINE void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+ABSL_ATTRIBUTE_NOINLINE void operator delete[](void* memory) noexcept {
+  std::free(memory);
+}
+ABSL_ATTRIBUTE_NOINLINE void operator delete(void* memory, size_t) noexcept {
+  std::free(memory);
+}
+ABSL_ATTRIBUTE_NOINLINE void operator delete[](void* memory, size_t) noexcept {
+  std::free(memory);
+}
 
 namespace spanner_session_emulator {
 namespace {

@@ -8,7 +8,6 @@ ABSEIL_PACKAGES = {
         "btree",
         "flat_hash_map",
         "flat_hash_set",
-        "inlined_vector",
     ],
     "absl/flags": [
         "config",
@@ -18,13 +17,8 @@ ABSEIL_PACKAGES = {
         "reflection",
         "usage",
     ],
-    "absl/functional": [
-        "any_invocable",
-        "function_ref",
-    ],
+    "absl/functional": ["function_ref"],
     "absl/hash": ["hash"],
-    "absl/numeric": ["bits"],
-    "absl/random": ["random"],
     "absl/status": [
         "status",
         "statusor",

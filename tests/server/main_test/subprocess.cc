@@ -68,6 +68,9 @@ Subprocess::Subprocess(std::vector<std::string> command, Options options)
   const Pipe in = MakePipe();
   const Pipe out = MakePipe();
   const Pipe err = MakePipe();
+  if (options.nonblocking_stdin) {
+    DieUnless(fcntl(in.read_end, F_SETFL, O_NONBLOCK) == 0, "fcntl");
+  }
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, in.read_end, STDIN_FILENO);
@@ -103,10 +106,20 @@ std::string Subprocess::err() const {
 }
 
 bool Subprocess::WaitForErr(absl::string_view text, absl::Duration bound) {
-  bool found = false;
+  return WaitForErrBetween(text, "", bound).has_value();
+}
+
+std::optional<std::string> Subprocess::WaitForErrBetween(
+    absl::string_view before, absl::string_view after, absl::Duration bound) {
+  std::optional<std::string> found;
   Await(bound, [&] {
-    found = absl::StrContains(err_, text);
-    return found || exit_.has_value();
+    const size_t start = err_.find(std::string(before));
+    if (start != std::string::npos) {
+      const size_t from = start + before.size();
+      const size_t end = err_.find(std::string(after), from);
+      if (end != std::string::npos) found = err_.substr(from, end - from);
+    }
+    return found.has_value() || exit_.has_value();
   });
   return found;
 }

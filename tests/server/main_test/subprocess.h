@@ -28,6 +28,8 @@ class Subprocess {
   struct Options {
     // Added to the environment of the test.
     std::map<std::string, std::string> environment;
+    // Reading from standard input does not wait.
+    bool nonblocking_stdin = false;
     // Standard error is closed at this end as soon as it has this text.
     std::string hang_up_after;
   };
@@ -48,6 +50,11 @@ class Subprocess {
   // Waits until `text` is in its standard error. Returns false if it ended or
   // the time is over without.
   bool WaitForErr(absl::string_view text, absl::Duration bound = kBound);
+
+  // Waits likewise for the two texts, and returns what is between them.
+  std::optional<std::string> WaitForErrBetween(absl::string_view before,
+                                               absl::string_view after,
+                                               absl::Duration bound = kBound);
 
   // Waits for its end, after which out() and err() are complete. Returns the
   // exit code, or the negated signal that ended it; nothing if it still runs.

@@ -474,11 +474,14 @@ TEST_P(SessionsTest, MalformedNameIsInvalidInEveryRpc) {
   }
 }
 
+// A session's name has a collection and an id of 32 characters more.
+constexpr int kMaxDatabaseBytes = 4096 - 10 - 32;
+
+std::string DatabaseOfBytes(size_t size) {
+  return absl::StrCat(kDatabase, std::string(size - kDatabase.size(), 'x'));
+}
+
 TEST_P(SessionsTest, UnusualNamesAreTaken) {
-  // With a slash and the collection's name, and an id of 32 characters.
-  constexpr int kSessionPart = 42;
-  const std::string longest = absl::StrCat(
-      kDatabase, std::string(4096 - kSessionPart - kDatabase.size(), 'x'));
   for (const std::string& database :
        {std::string("projects/example.com:proj/instances/i/databases/d"),
         std::string("projects/P/instances/I/databases/D"),
@@ -487,7 +490,7 @@ TEST_P(SessionsTest, UnusualNamesAreTaken) {
         std::string("projects/../instances/./databases/databases"),
         std::string("projects/\xc3\xa9/instances/\xe6\x97\xa5/databases/"
                     "\xf0\x9f\x98\x80"),
-        longest}) {
+        DatabaseOfBytes(kMaxDatabaseBytes)}) {
     SCOPED_TRACE(database);
     const std::string name = client().Create("", database).value().name();
     EXPECT_THAT(client().Get(name), IsOk());
@@ -495,6 +498,18 @@ TEST_P(SessionsTest, UnusualNamesAreTaken) {
     EXPECT_THAT(client().Delete(name), IsOk());
     EXPECT_THAT(client().Get(name), StatusIs(kNotFound, HasSubstr("Session")));
   }
+}
+
+TEST_P(SessionsTest, DatabaseWhoseSessionsNamesWouldBeTooLongIsInvalid) {
+  const std::string database = DatabaseOfBytes(kMaxDatabaseBytes + 1);
+  const auto is_invalid =
+      StatusIs(kInvalidArgument,
+               AllOf(StartsWith("Invalid "),
+                     HasSubstr(" request: database must be at most 4054 ")));
+  EXPECT_THAT(client().Create("", database), is_invalid);
+  EXPECT_THAT(client().Create("multiplexed: true", database), is_invalid);
+  EXPECT_THAT(client().BatchCreate(1, "", database), is_invalid);
+  EXPECT_THAT(Listed(database), IsEmpty());
 }
 
 // ---- Rows: labels.
@@ -572,6 +587,21 @@ TEST_P(SessionsTest, LabelsOnAMultiplexedSessionAreInvalid) {
       client().Create("multiplexed: true labels { key: 'a' value: 'b' }"),
       StatusIs(kInvalidArgument,
                "Labels are not supported in multiplexed sessions"));
+}
+
+TEST_P(SessionsTest, CreatorRoleOfMoreThan1024BytesIsInvalid) {
+  const auto role = [](int size) {
+    return absl::StrCat("creator_role: '", std::string(size, 'r'), "'");
+  };
+  for (const char* prefix : {"", "multiplexed: true "}) {
+    EXPECT_THAT(client().Create(prefix + role(1024)), IsOk());
+    EXPECT_THAT(client().Create(prefix + role(1025)),
+                StatusIs(kInvalidArgument, HasSubstr("session.creator_role")));
+  }
+  EXPECT_THAT(client().BatchCreate(1, role(1024)), IsOk());
+  EXPECT_THAT(
+      client().BatchCreate(1, role(1025)),
+      StatusIs(kInvalidArgument, HasSubstr("session_template.creator_role")));
 }
 
 // ---- Rows: batches.
@@ -1118,6 +1148,37 @@ TEST_P(SessionsTest, ARefusedDeleteOfAMultiplexedSessionIsAUse) {
   EXPECT_THAT(client().Delete(name),
               StatusIs(kInvalidArgument, HasSubstr("deleted")));
   EXPECT_THAT(client().Get(name).value(), LastUsedAt(emulator().clock().Now()));
+}
+
+TEST_P(SessionsTest, ACreatorRoleHasALimit) {
+  const std::string longest(1024, 'r');
+  EXPECT_EQ(client()
+                .Create(absl::StrCat("creator_role: '", longest, "'"))
+                .value()
+                .creator_role(),
+            longest);
+  const std::string longer = absl::StrCat("creator_role: '", longest, "r'");
+  EXPECT_THAT(client().Create(longer),
+              StatusIs(kInvalidArgument,
+                       HasSubstr("session.creator_role must be at most 1024")));
+  EXPECT_THAT(
+      client().BatchCreate(1, longer),
+      StatusIs(kInvalidArgument,
+               HasSubstr("session_template.creator_role must be at most")));
+}
+
+// What is created can be named: 42 bytes are a session's share of its name.
+TEST_P(SessionsTest, ADatabaseNameLeavesRoomForSessions) {
+  const std::string prefix = "projects/p/instances/i/databases/";
+  const std::string longest =
+      absl::StrCat(prefix, std::string(4096 - 42 - prefix.size(), 'd'));
+  const auto session = client().Create("", longest);
+  ASSERT_THAT(session, IsOk());
+  EXPECT_THAT(client().Get(session->name()), IsOk());
+  const auto is_invalid =
+      StatusIs(kInvalidArgument, HasSubstr("database must be at most 4054"));
+  EXPECT_THAT(client().Create("", longest + "d"), is_invalid);
+  EXPECT_THAT(client().BatchCreate(1, "", longest + "d"), is_invalid);
 }
 
 TEST_P(SessionsTest, ACallThatIsStoppedBeforeItsHandlerIsNoUse) {

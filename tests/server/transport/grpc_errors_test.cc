@@ -258,6 +258,17 @@ std::vector<BadRequestRow> BadRequestRows() {
       {"BatchCreateSessions",
        database + "session_count: 1 session_template { " + Labels(65) + "}",
        "session_template.labels", "has 65 labels, at most 64 are allowed"},
+      // The role.
+      {"CreateSession",
+       absl::StrCat(database, "session { creator_role: '",
+                    std::string(1025, 'r'), "' }"),
+       "session.creator_role", "must be at most 1024 bytes long, but has 1025"},
+      {"BatchCreateSessions",
+       absl::StrCat(database,
+                    "session_count: 1 session_template { creator_role: '",
+                    std::string(1025, 'r'), "' }"),
+       "session_template.creator_role",
+       "must be at most 1024 bytes long, but has 1025"},
       // The count of a batch.
       {"BatchCreateSessions", database, "session_count",
        "must be greater than 0, but is 0"},
@@ -696,17 +707,26 @@ TEST_P(MessageSizeTest, RequestOfMoreIsResourceExhaustedAndNotHandled) {
   EXPECT_THAT(lines, Not(Contains(HasSubstr("event=call"))));
 }
 
-TEST_P(MessageSizeTest, ResponseOfNearly100MebibytesIsSent) {
-  const std::string role(kMaxMessageBytes - 1000, 'r');
-  api::CreateSessionRequest request;
-  request.set_database(std::string(kDatabase));
-  request.mutable_session()->set_creator_role(role);
-  const Answer answer = CallSpanner(channel(), "CreateSession", request);
-  ASSERT_THAT(answer, IsOk());
-  ASSERT_THAT(answer.messages, SizeIs(1));
-  api::Session session;
-  ASSERT_TRUE(session.ParseFromString(answer.messages[0]));
-  EXPECT_TRUE(session.creator_role() == role);
+// The largest there is so far, and more than gRPC takes by default.
+TEST_P(MessageSizeTest, ResponseOf9MegabytesIsSent) {
+  const std::string longest = std::string(60, 'a');
+  std::string session =
+      absl::StrCat("creator_role: '", std::string(1024, 'r'), "' ");
+  for (int i = 10; i < 74; ++i) {
+    absl::StrAppend(&session, "labels { key: '", longest, i, "' value: '",
+                    longest, "' } ");
+  }
+  SpannerClient client(channel());
+  std::vector<api::Session> created;
+  for (int i = 0; i < 10; ++i) {
+    const auto batch = client.BatchCreate(100, session).value();
+    created.insert(created.end(), batch.begin(), batch.end());
+  }
+  const auto list = client.List().value();
+  EXPECT_GT(list.ByteSizeLong(), 9'000'000);
+  ASSERT_THAT(list.sessions(), SizeIs(1000));
+  EXPECT_THAT(list.sessions(0), EqualsProto(created[0]));
+  EXPECT_THAT(list.sessions(999), EqualsProto(created[999]));
 }
 
 // ---- What travels only by ToGrpcStatus so far.

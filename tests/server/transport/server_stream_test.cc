@@ -2,6 +2,7 @@
 // to go. A server of the Spanner methods, of which ExecuteStreamingSql answers
 // with the source that a test gives it.
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -99,14 +100,15 @@ class ScriptedSource final : public ReplySource {
 class ServerStreamTest : public ::testing::TestWithParam<Transport> {
  protected:
   ServerStreamTest()
-      : pipeline_(
-            [this](const Call&, const absl::Status& status, absl::Duration) {
-              {
-                MutexLock lock(&mu_);
-                ended_with_.push_back(status);
-              }
-              ended_.Signal();
-            }) {
+      : pipeline_([this](const Call& call, const absl::Status& status,
+                         absl::Duration) {
+          if (call.method().full_name != kStreamingMethod) return;
+          {
+            MutexLock lock(&mu_);
+            ended_with_.push_back(status);
+          }
+          ended_.Signal();
+        }) {
     table_.AddService(&SpannerDescriptor(), [](Call& call) {
       return Reply::Error(errors::Unimplemented(*call.method().descriptor));
     });
@@ -118,7 +120,7 @@ class ServerStreamTest : public ::testing::TestWithParam<Transport> {
     table_.Set(kStreamingMethod, api::ExecuteSqlRequest::default_instance(),
                std::move(handler));
     service_ = std::make_unique<GrpcService>(&SpannerDescriptor(), &table_,
-                                             &pipeline_);
+                                             &pipeline_, &open_calls_);
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
@@ -155,6 +157,14 @@ class ServerStreamTest : public ::testing::TestWithParam<Transport> {
     return stub_->ExecuteStreamingSql(&context, request);
   }
 
+  // A quick call on the same connection.
+  void CallAnotherMethod() {
+    api::Session response;
+    EXPECT_EQ(
+        stub_->GetSession(PatientContext().get(), {}, &response).error_code(),
+        grpc::StatusCode::INVALID_ARGUMENT);
+  }
+
   // Reads all that comes.
   static std::vector<std::string> ReadAll(
       grpc::ClientReader<api::PartialResultSet>& reader) {
@@ -185,8 +195,8 @@ class ServerStreamTest : public ::testing::TestWithParam<Transport> {
     return result;
   }
 
-  // The call's end, as the server saw it. Waits for it.
-  absl::Status EndOfCall() {
+  // The stream's end, as the server saw it. Waits for it.
+  absl::Status EndOfStream() {
     EXPECT_TRUE(ended_.Wait());
     MutexLock lock(&mu_);
     return ended_with_.size() == 1
@@ -218,6 +228,7 @@ class ServerStreamTest : public ::testing::TestWithParam<Transport> {
   std::vector<absl::Status> ended_with_ ABSL_GUARDED_BY(mu_);
   MethodTable table_;
   const Pipeline pipeline_;
+  OpenCalls open_calls_;
   std::unique_ptr<GrpcService> service_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<api::Spanner::Stub> stub_;
@@ -248,7 +259,7 @@ TEST_P(ServerStreamTest, MessagesComeInOrderAndThenTheEnd) {
   EXPECT_THAT(result.status, IsOk());
   EXPECT_EQ(result.messages, messages);
   EXPECT_THAT(result.trailers, IsEmpty());
-  EXPECT_THAT(EndOfCall(), IsOk());
+  EXPECT_THAT(EndOfStream(), IsOk());
   ExpectDestroyedOnce();
   EXPECT_EQ(probe_.asked.count(), 101);
 }
@@ -297,7 +308,7 @@ class ServerStreamErrorTest : public ServerStreamTest {
             Pair("google.rpc.resourceinfo-bin", resource.SerializeAsString()),
             Pair("google.rpc.retryinfo-bin", retry.SerializeAsString()),
             Pair("grpc-status-details-bin", result.details)));
-    EXPECT_EQ(EndOfCall(), error);
+    EXPECT_EQ(EndOfStream(), error);
     ExpectDestroyedOnce();
   }
 };
@@ -319,7 +330,7 @@ TEST_P(ServerStreamTest, AHandlersErrorIsTheEnd) {
   const Result result = Run();
   EXPECT_THAT(result.status, StatusIs(absl::StatusCode::kAborted, "aborted"));
   EXPECT_THAT(result.messages, IsEmpty());
-  EXPECT_EQ(EndOfCall(), absl::AbortedError("aborted"));
+  EXPECT_EQ(EndOfStream(), absl::AbortedError("aborted"));
 }
 
 TEST_P(ServerStreamTest, AHandlersSingleMessageIsAStream) {
@@ -350,7 +361,7 @@ TEST_P(ServerStreamTest, WokenByAnotherThread) {
     }
   }
   EXPECT_THAT(ToAbsl(reader->Finish()), IsOk());
-  EXPECT_THAT(EndOfCall(), IsOk());
+  EXPECT_THAT(EndOfStream(), IsOk());
   ExpectDestroyedOnce();
 }
 
@@ -442,7 +453,7 @@ TEST_P(ServerStreamTest, CancelledWhileWaiting) {
   context->TryCancel();
   EXPECT_THAT(ReadAll(*reader), IsEmpty());
   EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
-  EXPECT_EQ(EndOfCall().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(EndOfStream().code(), absl::StatusCode::kCancelled);
   ExpectDestroyedOnce();
   EXPECT_EQ(probe_.asked.count(), 2);
 }
@@ -478,31 +489,45 @@ TEST_P(ServerStreamTest, CancelledWhileWriting) {
   context->TryCancel();
   EXPECT_TRUE(probe_.destroyed.Wait());
   EXPECT_EQ(probe_.asked.count(), 2);
-  EXPECT_EQ(EndOfCall().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(EndOfStream().code(), absl::StatusCode::kCancelled);
   ReadAll(*reader);
   EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
   ExpectDestroyedOnce();
 }
 
-TEST_P(ServerStreamTest, CancelledWhileTheWaitBegins) {
-  ServeScript({Wait(), Wait()});
-  const auto context = PatientContext();
-  int waits = 0;
-  probe_.on_ready = [&](std::function<void()> wake) {
-    if (++waits == 1) {
-      wake();
-    } else {
-      context->TryCancel();
-      wake_ = std::move(wake);
-    }
-  };
-  const auto reader = Start(*context);
-  EXPECT_THAT(ReadAll(*reader), IsEmpty());
-  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
-  EXPECT_EQ(EndOfCall().code(), absl::StatusCode::kCancelled);
-  ExpectDestroyedOnce();
-  EXPECT_EQ(probe_.asked.count(), 2);
-}
+// The call is cancelled while its source is being told to wake it.
+class CancelledInOnReadyTest : public ServerStreamTest {
+ protected:
+  void Run(bool wake_at_once) {
+    ServeScript({Wait(), Wait(), Wait()});
+    const auto context = PatientContext();
+    probe_.on_ready = [&](std::function<void()> wake) {
+      const bool first = probe_.waiting.count() == 0;
+      const bool second = probe_.waiting.count() == 1;
+      if (second) {
+        context->TryCancel();
+        // By now, or a little later, the server has heard of it.
+        for (int i = 0; i < 20; ++i) CallAnotherMethod();
+        if (wake_at_once) wake();
+      } else if (first) {
+        wake_ = std::move(wake);
+      }
+    };
+    const auto reader = Start(*context);
+    ASSERT_TRUE(probe_.waiting.Wait());
+    wake_();
+    EXPECT_EQ(EndOfStream().code(), absl::StatusCode::kCancelled);
+    EXPECT_THAT(ReadAll(*reader), IsEmpty());
+    EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+    ExpectDestroyedOnce();
+  }
+};
+
+INSTANTIATE_TRANSPORTS(CancelledInOnReadyTest);
+
+TEST_P(CancelledInOnReadyTest, WithoutAWakeUp) { Run(/*wake_at_once=*/false); }
+
+TEST_P(CancelledInOnReadyTest, WithAWakeUp) { Run(/*wake_at_once=*/true); }
 
 TEST_P(ServerStreamTest, DeadlineWhileWaiting) {
   ServeScript({Wait()});
@@ -515,7 +540,7 @@ TEST_P(ServerStreamTest, DeadlineWhileWaiting) {
   EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
   ExpectDestroyedOnce();
   EXPECT_EQ(probe_.waiting.count(), 1);
-  EXPECT_EQ(EndOfCall().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(EndOfStream().code(), absl::StatusCode::kCancelled);
 }
 
 TEST_P(ServerStreamTest, DeadlineWhileWriting) {
@@ -544,7 +569,7 @@ TEST_P(ServerStreamTest, ServerStopsWhileWaiting) {
   EXPECT_EQ(probe_.destroyed.count(), 1);
   EXPECT_THAT(ReadAll(*reader), IsEmpty());
   EXPECT_FALSE(reader->Finish().ok());
-  EXPECT_EQ(EndOfCall().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(EndOfStream().code(), absl::StatusCode::kCancelled);
   wake_();
   EXPECT_EQ(probe_.destroyed.count(), 1);
 }
