@@ -3,8 +3,6 @@
 // sends the same GetSession measures answers and not errors.
 
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/impl/client_unary_call.h>
-#include <grpcpp/impl/codegen/proto_utils.h>
 #include <stdio.h>
 
 #include <chrono>
@@ -14,7 +12,7 @@
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
-#include "google/spanner/v1/spanner.pb.h"
+#include "google/spanner/v1/spanner.grpc.pb.h"
 
 ABSL_FLAG(std::string, target, "127.0.0.1:9010", "The server.");
 ABSL_FLAG(int, count, 1000, "How many sessions to create.");
@@ -25,18 +23,7 @@ namespace {
 
 namespace spanner = google::spanner::v1;
 
-// A call as a generated stub makes it; the build has no gRPC code generator.
-template <typename Request, typename Response>
-bool Call(grpc::Channel* channel, const char* method, const Request& request,
-          Response* response) {
-  grpc::ClientContext context;
-  context.set_wait_for_ready(true);
-  context.set_deadline(std::chrono::system_clock::now() +
-                       std::chrono::seconds(10));
-  const grpc::Status status = grpc::internal::BlockingUnaryCall(
-      channel,
-      grpc::internal::RpcMethod(method, grpc::internal::RpcMethod::NORMAL_RPC),
-      &context, request, response);
+bool Succeeded(const char* method, const grpc::Status& status) {
   if (!status.ok()) {
     fprintf(stderr, "%s: %d %s\n", method, status.error_code(),
             status.error_message().c_str());
@@ -44,13 +31,22 @@ bool Call(grpc::Channel* channel, const char* method, const Request& request,
   return status.ok();
 }
 
+// For one call.
+std::unique_ptr<grpc::ClientContext> Context() {
+  auto context = std::make_unique<grpc::ClientContext>();
+  context->set_wait_for_ready(true);
+  context->set_deadline(std::chrono::system_clock::now() +
+                        std::chrono::seconds(10));
+  return context;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   absl::ParseCommandLine(argc, argv);
   const int count = absl::GetFlag(FLAGS_count);
-  const std::shared_ptr<grpc::Channel> channel = grpc::CreateChannel(
-      absl::GetFlag(FLAGS_target), grpc::InsecureChannelCredentials());
+  const auto stub = spanner::Spanner::NewStub(grpc::CreateChannel(
+      absl::GetFlag(FLAGS_target), grpc::InsecureChannelCredentials()));
 
   std::vector<std::string> names;
   while (static_cast<int>(names.size()) < count) {
@@ -58,8 +54,9 @@ int main(int argc, char** argv) {
     request.set_database(absl::GetFlag(FLAGS_database));
     request.set_session_count(count - static_cast<int>(names.size()));
     spanner::BatchCreateSessionsResponse response;
-    if (!Call(channel.get(), "/google.spanner.v1.Spanner/BatchCreateSessions",
-              request, &response)) {
+    if (!Succeeded(
+            "BatchCreateSessions",
+            stub->BatchCreateSessions(Context().get(), request, &response))) {
       return 1;
     }
     // A batch may hold fewer than asked for, but an empty one would never end.
@@ -76,8 +73,8 @@ int main(int argc, char** argv) {
   spanner::GetSessionRequest request;
   request.set_name(names.front());
   spanner::Session session;
-  if (!Call(channel.get(), "/google.spanner.v1.Spanner/GetSession", request,
-            &session)) {
+  if (!Succeeded("GetSession",
+                 stub->GetSession(Context().get(), request, &session))) {
     return 1;
   }
   if (session.name() != names.front()) {

@@ -1,4 +1,9 @@
-// Where sessions live: the interface, and the types that cross it.
+// This folder holds sessions and time, and knows nothing of gRPC, HTTP or JSON.
+// Names, labels and filters are values; Clock, DatabaseCatalog and every
+// SessionStore are thread-safe; TimerWheel is not.
+//
+// This header is where sessions live: the interface, and the types that cross
+// it.
 #ifndef SPANNER_SESSION_EMULATOR_STORE_SESSION_STORE_H_
 #define SPANNER_SESSION_EMULATOR_STORE_SESSION_STORE_H_
 

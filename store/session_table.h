@@ -40,9 +40,9 @@ struct SessionTableOptions {
 //  * Its database's list, an ordered map from creation number to slot, under
 //    the database's mutex. A page token holds the last number that was seen, so
 //    that sessions may come and go between pages.
-//  * Its shard's timer wheel, with the earliest deadline that was known when
-//  the
-//    session went in; see there for why uses need not move it.
+//  * Its shard's timer wheel, with the deadline that it had when it went in;
+//  see
+//    there for why uses need not move it.
 //
 // Death is decided by the clock alone, each time that a slot is read. Clearing
 // up is another matter: a thread takes ripe sessions off the wheels, a few
