@@ -151,8 +151,7 @@ class Emulator::Impl {
         store_(clock_.get(), std::move(table_options)),
         catalog_(databases),
         health_({SpannerService()->full_name()}),
-        pipeline_(MakeObserver(options_)),
-        unknown_methods_(&pipeline_) {
+        pipeline_(MakeObserver(options_)) {
     const Resources resources = {.store = &store_, .catalog = &catalog_};
     methods_.AddService(SpannerService(), Unimplemented(resources));
     AddSessionMethods(
@@ -272,7 +271,9 @@ class Emulator::Impl {
     for (const auto& service : services_) {
       builder.RegisterService(service.get());
     }
-    builder.RegisterCallbackGenericService(&unknown_methods_);
+    // Anew at each try: gRPC aborts when one of these gets a second server.
+    unknown_methods_ = std::make_unique<UnknownMethodService>(&pipeline_);
+    builder.RegisterCallbackGenericService(unknown_methods_.get());
     return builder.BuildAndStart();
   }
 
@@ -286,7 +287,7 @@ class Emulator::Impl {
   const Pipeline pipeline_;
   MethodTable methods_;
   std::vector<std::unique_ptr<GrpcService>> services_;
-  UnknownMethodService unknown_methods_;
+  std::unique_ptr<UnknownMethodService> unknown_methods_;
   OpenCalls open_calls_;
   ListenAddresses listen_;
   std::unique_ptr<grpc::Server> server_;

@@ -1,6 +1,7 @@
 #include "server/transport/grpc_service.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -65,7 +66,7 @@ class ServerStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   ServerStream(const Method& method, const Pipeline& pipeline,
                grpc::CallbackServerContext& context,
                const grpc::ByteBuffer& request, OpenCalls* open_calls)
-      : open_call_(open_calls),
+      : open_call_(std::in_place, open_calls),
         pipeline_(pipeline),
         grpc_context_(context),
         bytes_(request),
@@ -101,6 +102,9 @@ class ServerStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   void OnDone() override {
     pipeline_.End(call_, status_, start_);
+    // The stream itself may be held up by a waker, and outlive the server.
+    source_.reset();
+    open_call_.reset();
     self_.reset();
   }
 
@@ -164,7 +168,7 @@ class ServerStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     Finish(ToGrpcStatus(status_, grpc_context_));
   }
 
-  const OpenCalls::Call open_call_;
+  std::optional<OpenCalls::Call> open_call_;
   const Pipeline& pipeline_;
   grpc::CallbackServerContext& grpc_context_;
   const RequestBytes bytes_;

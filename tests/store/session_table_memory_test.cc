@@ -67,7 +67,7 @@ class SessionTableMemoryTest : public SessionTableTest {
     Names names;
     names.reserve(kSessions);
     int64_t after_the_first = 0;
-    for (int round = 0; round < 50; ++round) {
+    for (int round = 0; round < 12; ++round) {
       names.clear();
       while (names.size() < kSessions) {  // In batches, so none is big.
         for (std::string& name : Many(64)) names.push_back(std::move(name));

@@ -39,8 +39,8 @@ constexpr char kStreamingMethod[] =
     "google.spanner.v1.Spanner.ExecuteStreamingSql";
 constexpr char kSessionName[] = "projects/p/instances/i/databases/d/sessions/s";
 
-// More than fits into all the windows and buffers on the way.
-constexpr size_t kLarge = 8 << 20;
+// More than is sent ahead to a client that does not read.
+constexpr size_t kLarge = 1 << 20;
 
 // ---- The source.
 
@@ -418,6 +418,23 @@ TEST_P(ServerStreamTest, AWakerMayComeAfterTheEnd) {
   ExpectDestroyedOnce();  // And the server is gone, too.
   wake_();
   EXPECT_EQ(probe_.asked.count(), 1);
+}
+
+// The thread that wakes a stream may take its time to come back.
+TEST_P(ServerStreamTest, NoSourceOutlivesTheServer) {
+  for (int round = 1; round <= 100; ++round) {
+    ServeScript({Wait(), absl::OkStatus()});
+    KeepWaker();
+    const auto context = PatientContext();
+    const auto reader = Start(*context);
+    ASSERT_TRUE(probe_.waiting.Wait(round));
+    std::thread waker(std::exchange(wake_, nullptr));
+    EXPECT_THAT(ReadAll(*reader), IsEmpty());
+    EXPECT_THAT(ToAbsl(reader->Finish()), IsOk());
+    StopServer();
+    EXPECT_EQ(probe_.destroyed.count(), round);
+    waker.join();
+  }
 }
 
 TEST_P(ServerStreamTest, AWaitHoldsUpNoOtherCall) {
