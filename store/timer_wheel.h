@@ -25,6 +25,8 @@
 #include <bit>
 #include <cstdint>
 #include <limits>
+#include <memory>
+#include <utility>
 
 namespace spanner_session_emulator {
 
@@ -52,8 +54,10 @@ class TimerWheel {
     const int column = (when >> (row * kDigitBits)) & kDigitMask;
     occupied_[row] |= uint64_t{1} << column;
 
+    if (rows_[row] == nullptr) rows_[row] = std::make_unique<Row>();
+
     const int bucket = row * kColumns + column;
-    Node*& head = heads_[bucket];
+    Node*& head = Head(bucket);
     node->timer_bucket = static_cast<uint16_t>(bucket);
     node->timer_previous = nullptr;
     node->timer_next = head;
@@ -68,11 +72,11 @@ class TimerWheel {
     }
     if (node->timer_previous != nullptr) {
       node->timer_previous->timer_next = node->timer_next;
-    } else if (heads_[kRipe] == node) {
-      heads_[kRipe] = node->timer_next;  // It kept its old bucket's number.
+    } else if (ripe_ == node) {
+      ripe_ = node->timer_next;  // It kept its old bucket's number.
     } else {
       const int bucket = node->timer_bucket;
-      heads_[bucket] = node->timer_next;
+      Head(bucket) = node->timer_next;
       if (node->timer_next == nullptr) {
         occupied_[bucket / kColumns] &= ~(uint64_t{1} << (bucket % kColumns));
       }
@@ -85,7 +89,7 @@ class TimerWheel {
   // call, only nodes that were ripe then are left to take, and one inserted
   // since waits until the later time comes again.
   Node* PopRipe(int64_t now) {
-    while (heads_[kRipe] == nullptr) {
+    while (ripe_ == nullptr) {
       const int bucket = EarliestBucket();
       if (bucket < 0 || Start(bucket) > now) {
         // The buckets that are left start later, so each node's place stays
@@ -94,18 +98,17 @@ class TimerWheel {
         return nullptr;
       }
       now_ = std::max(now_, Start(bucket));
-      heads_[kRipe] = heads_[bucket];
-      heads_[bucket] = nullptr;
+      ripe_ = std::exchange(Head(bucket), nullptr);
       occupied_[bucket / kColumns] &= ~(uint64_t{1} << (bucket % kColumns));
     }
-    Node* node = heads_[kRipe];
+    Node* node = ripe_;
     Remove(node);
     return node;
   }
 
   // No node becomes ripe before this time; kNever if the wheel is empty.
   int64_t NextRipe() const {
-    if (heads_[kRipe] != nullptr) return now_;
+    if (ripe_ != nullptr) return now_;
     const int bucket = EarliestBucket();
     return bucket < 0 ? kNever : std::max(now_, Start(bucket));
   }
@@ -116,7 +119,13 @@ class TimerWheel {
   static constexpr uint64_t kDigitMask = kColumns - 1;
   static constexpr int kRows = 10;
   static constexpr int64_t kLatest = (int64_t{1} << (kRows * kDigitBits)) - 1;
-  static constexpr int kRipe = kRows * kColumns;  // The list of ripe nodes.
+
+  using Row = std::array<Node*, kColumns>;
+
+  // The list of a bucket; its row must be there.
+  Node*& Head(int bucket) {
+    return (*rows_[bucket / kColumns])[bucket % kColumns];
+  }
 
   int EarliestBucket() const {
     for (int row = 0; row < kRows; ++row) {
@@ -137,7 +146,9 @@ class TimerWheel {
 
   int64_t now_ = 0;
   std::array<uint64_t, kRows> occupied_ = {};
-  std::array<Node*, kRipe + 1> heads_ = {};
+  // A row comes with its first node: most wheels never see most rows.
+  std::array<std::unique_ptr<Row>, kRows> rows_;
+  Node* ripe_ = nullptr;
 };
 
 }  // namespace spanner_session_emulator
