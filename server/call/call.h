@@ -9,10 +9,12 @@
 #define SPANNER_SESSION_EMULATOR_SERVER_CALL_CALL_H_
 
 #include <any>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "google/protobuf/arena.h"
@@ -23,31 +25,35 @@ namespace spanner_session_emulator {
 
 struct Method;
 
-// What a protocol knows of a call besides its method and its message.
+// What a protocol knows of a call besides its method.
 class CallContext {
  public:
   virtual ~CallContext() = default;
   // The other end, as `ipv4:127.0.0.1:4711`.
   virtual std::string Peer() const = 0;
+  // The value of a header (gRPC: of a metadata entry), by its name in lower
+  // case; where there are several, one of them. Valid as long as the call.
+  virtual std::optional<absl::string_view> Header(
+      absl::string_view name) const = 0;
+  // Makes what was sent into `request`, an empty message of the method's type.
+  // The error, if it cannot be one, is what the client gets.
+  virtual absl::Status ReadRequest(
+      const Method& method, google::protobuf::Message& request) const = 0;
 };
 
 // One request, whatever protocol brought it.
 class Call {
  public:
-  // `request_bytes` is the serialized request; it and the others must outlive
-  // the call.
-  Call(const Method& method, const CallContext& context,
-       absl::string_view request_bytes)
+  // Both must outlive the call.
+  Call(const Method& method, const CallContext& context)
       : method_(method),
         context_(context),
-        request_bytes_(request_bytes),
         arena_(first_block_, sizeof(first_block_)) {}
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
   const Method& method() const { return method_; }
   const CallContext& context() const { return context_; }
-  absl::string_view request_bytes() const { return request_bytes_; }
 
   // Where the call's messages live; it goes with the call.
   google::protobuf::Arena& arena() { return arena_; }
@@ -79,7 +85,6 @@ class Call {
 
   const Method& method_;
   const CallContext& context_;
-  const absl::string_view request_bytes_;
   google::protobuf::Message* request_ = nullptr;
   std::variant<std::monostate, DatabaseName, SessionName> resource_;
   // Enough for the messages of most calls, so that they need no allocation.

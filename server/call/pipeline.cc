@@ -10,12 +10,7 @@ namespace spanner_session_emulator {
 absl::Status Pipeline::Parse(Call& call) {
   call.request_ = call.method_.NewRequest(&call.arena_);
   if (call.request_ == nullptr) return absl::OkStatus();
-  if (!call.request_->ParseFromArray(
-          call.request_bytes_.data(),
-          static_cast<int>(call.request_bytes_.size()))) {
-    return errors::UnparsableRequest(*call.method_.descriptor);
-  }
-  return absl::OkStatus();
+  return call.context_.ReadRequest(call.method_, *call.request_);
 }
 
 absl::Status Pipeline::ParseResource(Call& call) {

@@ -12,22 +12,13 @@
 #include "grpcpp/impl/codegen/rpc_service_method.h"
 #include "grpcpp/impl/codegen/server_callback_handlers.h"
 #include "server/call/call.h"
+#include "server/call/errors.h"
 #include "server/call/reply.h"
 #include "server/transport/grpc_status.h"
 #include "store/mutex.h"
 
 namespace spanner_session_emulator {
 namespace {
-
-class GrpcCallContext final : public CallContext {
- public:
-  explicit GrpcCallContext(const grpc::CallbackServerContext& context)
-      : context_(context) {}
-  std::string Peer() const override { return context_.peer(); }
-
- private:
-  const grpc::CallbackServerContext& context_;
-};
 
 // The bytes of a request, in one piece, without a copy where they came in one.
 class RequestBytes {
@@ -43,6 +34,38 @@ class RequestBytes {
 
  private:
   grpc::Slice slice_;
+};
+
+class GrpcCallContext final : public CallContext {
+ public:
+  // Both must outlive the context.
+  GrpcCallContext(const grpc::CallbackServerContext& context,
+                  const grpc::ByteBuffer& request)
+      : context_(context), request_(request) {}
+
+  std::string Peer() const override { return context_.peer(); }
+
+  std::optional<absl::string_view> Header(
+      absl::string_view name) const override {
+    const auto& metadata = context_.client_metadata();
+    const auto it = metadata.find(grpc::string_ref(name.data(), name.size()));
+    if (it == metadata.end()) return std::nullopt;
+    return absl::string_view(it->second.data(), it->second.size());
+  }
+
+  absl::Status ReadRequest(const Method& method,
+                           google::protobuf::Message& request) const override {
+    const RequestBytes bytes(request_);
+    if (!request.ParseFromArray(bytes.view().data(),
+                                static_cast<int>(bytes.view().size()))) {
+      return errors::UnparsableRequest(*method.descriptor);
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  const grpc::CallbackServerContext& context_;
+  const grpc::ByteBuffer& request_;
 };
 
 // Serializes straight into the memory that gRPC sends from.
@@ -69,9 +92,9 @@ class ServerStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
       : open_call_(std::in_place, open_calls),
         pipeline_(pipeline),
         grpc_context_(context),
-        bytes_(request),
-        context_(context),
-        call_(method, context_, bytes_.view()) {}
+        request_(request),
+        context_(context, request_),
+        call_(method, context_) {}
 
   void Start() {
     self_ = shared_from_this();  // Until OnDone().
@@ -171,7 +194,7 @@ class ServerStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   std::optional<OpenCalls::Call> open_call_;
   const Pipeline& pipeline_;
   grpc::CallbackServerContext& grpc_context_;
-  const RequestBytes bytes_;
+  const grpc::ByteBuffer request_;  // Shares its memory with gRPC's own.
   const GrpcCallContext context_;
   Call call_;
   Pipeline::Clock::time_point start_;
@@ -213,9 +236,8 @@ void GrpcService::AddUnary(const Method& method) {
                           const grpc::ByteBuffer* request,
                           grpc::ByteBuffer* response) {
             const OpenCalls::Call open_call(open_calls_);
-            const RequestBytes bytes(*request);
-            const GrpcCallContext context(*grpc_context);
-            Call call(method, context, bytes.view());
+            const GrpcCallContext context(*grpc_context, *request);
+            Call call(method, context);
             const auto [reply, start] = pipeline_->Begin(call);
             if (reply.status().ok()) *response = Serialize(*reply.message());
             pipeline_->End(call, reply.status(), start);
@@ -251,8 +273,9 @@ grpc::ServerGenericBidiReactor* UnknownMethodService::CreateReactor(
     void OnDone() override { delete this; }
   };
   const Method method = UnknownMethod(context->method());
-  const GrpcCallContext call_context(*context);
-  Call call(method, call_context, "");
+  const grpc::ByteBuffer no_request;
+  const GrpcCallContext call_context(*context, no_request);
+  Call call(method, call_context);
   const auto [reply, start] = pipeline_->Begin(call);
   pipeline_->End(call, reply.status(), start);
   auto* reactor = new Reactor;

@@ -3,12 +3,17 @@
 #define SPANNER_SESSION_EMULATOR_TESTS_SERVER_CALL_CALL_TESTING_H_
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "google/protobuf/descriptor.h"
+#include "google/protobuf/message.h"
 #include "google/spanner/v1/spanner.pb.h"
 #include "server/call/call.h"
+#include "server/call/errors.h"
 #include "server/call/method.h"
 
 namespace spanner_session_emulator {
@@ -16,7 +21,22 @@ namespace spanner_session_emulator {
 // A call that no protocol has brought.
 class FakeContext final : public CallContext {
  public:
+  // `bytes` is the serialized request.
+  explicit FakeContext(std::string bytes = "") : bytes_(std::move(bytes)) {}
+
   std::string Peer() const override { return "fake:peer"; }
+  std::optional<absl::string_view> Header(absl::string_view) const override {
+    return std::nullopt;
+  }
+  absl::Status ReadRequest(const Method& method,
+                           google::protobuf::Message& request) const override {
+    return request.ParseFromString(bytes_)
+               ? absl::OkStatus()
+               : errors::UnparsableRequest(*method.descriptor);
+  }
+
+ private:
+  const std::string bytes_;
 };
 
 inline const google::protobuf::ServiceDescriptor* SpannerService() {

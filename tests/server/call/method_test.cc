@@ -32,7 +32,7 @@ Handler Saying(const std::string& text) {
 
 std::string Said(const Method& method) {
   const FakeContext context;
-  Call call(method, context, "");
+  Call call(method, context);
   return std::string(method.handle(call).status().message());
 }
 

@@ -58,8 +58,8 @@ class PipelineTest : public ::testing::Test {
                                " ", call.context().Peer());
       took_ = took;
     });
-    const FakeContext context;
-    Call call(method, context, bytes);
+    const FakeContext context{std::string(bytes)};
+    Call call(method, context);
     auto begun = pipeline.Begin(call);
     const absl::Status status = begun.reply.status();
     EXPECT_EQ(begun.reply.message() != nullptr, status.ok());
@@ -195,11 +195,10 @@ TEST_F(PipelineTest, ObserverIsToldOfEveryCallThatHasEnded) {
 
 TEST_F(PipelineTest, WorksWithoutAnObserver) {
   const Pipeline pipeline(nullptr);
-  const FakeContext context;
+  const FakeContext context(GetSession(kSession));
   const Method* method =
       FindMethod(table_, "google.spanner.v1.Spanner.GetSession");
-  const std::string bytes = GetSession(kSession);
-  Call call(*method, context, bytes);
+  Call call(*method, context);
   const auto begun = pipeline.Begin(call);
   EXPECT_EQ(begun.reply.message(), &response_);
   pipeline.End(call, begun.reply.status(), begun.start);
@@ -222,13 +221,12 @@ TEST_F(PipelineTest, StreamOfAHandlerIsHandedOnUntouched) {
                return Reply::Stream(std::move(made));
              });
   const Pipeline pipeline(nullptr);
-  const FakeContext context;
   api::ExecuteSqlRequest request;
   request.set_session(kSession);
-  const std::string bytes = request.SerializeAsString();
+  const FakeContext context(request.SerializeAsString());
   Call call(
       *FindMethod(table_, "google.spanner.v1.Spanner.ExecuteStreamingSql"),
-      context, bytes);
+      context);
   auto begun = pipeline.Begin(call);
   EXPECT_NE(source, nullptr);
   EXPECT_EQ(std::move(begun.reply).TakeSource().get(), source);
@@ -236,10 +234,10 @@ TEST_F(PipelineTest, StreamOfAHandlerIsHandedOnUntouched) {
 
 TEST_F(PipelineTest, ErrorOfAStreamingMethodIsAStreamThatEnds) {
   const Pipeline pipeline(nullptr);
-  const FakeContext context;
+  const FakeContext context("\xff");
   Call call(
       *FindMethod(table_, "google.spanner.v1.Spanner.ExecuteStreamingSql"),
-      context, "\xff");
+      context);
   auto begun = pipeline.Begin(call);
   const ReplyStep step = std::move(begun.reply).TakeSource()->Next();
   EXPECT_EQ(step.kind, ReplyStep::Kind::kEnd);
@@ -251,10 +249,9 @@ TEST_F(PipelineTest, CallKeepsWhatItWasMadeOf) {
   const FakeContext context;
   const Method* method =
       FindMethod(table_, "google.spanner.v1.Spanner.GetSession");
-  const Call call(*method, context, "bytes");
+  const Call call(*method, context);
   EXPECT_EQ(&call.method(), method);
   EXPECT_EQ(&call.context(), &context);
-  EXPECT_EQ(call.request_bytes(), "bytes");
   EXPECT_EQ(call.resource(), "");
 }
 

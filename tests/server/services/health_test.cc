@@ -215,10 +215,8 @@ class WatchSourceTest : public ::testing::Test {
   }
 
   std::unique_ptr<ReplySource> StartWatch(const std::string& service) {
-    const std::string bytes = RequestFor(service).SerializeAsString();
-    const FakeContext context;
-    Call call(*FindMethod(table_, "grpc.health.v1.Health.Watch"), context,
-              bytes);
+    const FakeContext context(RequestFor(service).SerializeAsString());
+    Call call(*FindMethod(table_, "grpc.health.v1.Health.Watch"), context);
     return Pipeline(nullptr).Begin(call).reply.TakeSource();
   }
 
