@@ -61,6 +61,10 @@ def spanner_session_emulator_deps():
         "BUILD.bazel": "//third_party/debian:BUILD.spdlog",
     })
 
+    _maybe(debian_repository, "boost", files = {
+        "BUILD.bazel": "//third_party/debian:BUILD.boost",
+    })
+
     # Google's published API protos, unmodified.
     _maybe(
         npm_repository,

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 packages="
   bazel-bootstrap bazel-platforms bazel-rules-java bazel-rules-proto bazel-skylib
   ca-certificates g++
-  libabsl-dev libfmt-dev libgmock-dev libgrpc++-dev libgtest-dev
+  libabsl-dev libboost-dev libfmt-dev libgmock-dev libgrpc++-dev libgtest-dev
   libprotobuf-dev libspdlog-dev
   protobuf-compiler protobuf-compiler-grpc"
 [ "${1-}" = --lint ] && packages="$packages clang-format-14 clang-tidy-14"

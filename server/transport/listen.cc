@@ -3,14 +3,15 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 
 namespace spanner_session_emulator {
 namespace {
@@ -81,62 +82,48 @@ absl::StatusOr<std::vector<Address>> Resolve(const std::string& hostname) {
   return addresses;
 }
 
-// A socket that is closed at the end of its scope.
-class Socket {
- public:
-  explicit Socket(int family)
-      : fd_(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
-  Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  ~Socket() {
-    if (fd_ >= 0) close(fd_);
+// Binds as a server would; returns errno, or 0. The port that was bound is put
+// into `address`. Does not listen: a client that is waiting for the server
+// would be accepted, and lost if another address fails.
+int Bind(const FileDescriptor& socket, Address& address) {
+  if (socket.get() < 0) return errno;
+  const int on = 1;
+  // As servers do it: a port is free while old connections to it time out.
+  setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (address.storage.ss_family == AF_INET6) {
+    const int only = address.IsIpv6Wildcard() ? 0 : 1;
+    setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
   }
-  int fd() const { return fd_; }
+  if (bind(socket.get(), address.get(), address.size) != 0) return errno;
+  socklen_t size = address.size;
+  return getsockname(socket.get(), address.get(), &size) == 0 ? 0 : errno;
+}
 
-  // Binds as a server would; returns errno, or 0. The port that was bound is
-  // put into `address`. Does not listen: a client that is waiting for the
-  // server would be accepted, and lost again.
-  int Bind(Address& address) {
-    if (fd_ < 0) return errno;
-    const int on = 1;
-    // As servers do it: a port is free while old connections to it time out.
-    setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (address.storage.ss_family == AF_INET6) {
-      const int only = address.IsIpv6Wildcard() ? 0 : 1;
-      setsockopt(fd_, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
-    }
-    if (bind(fd_, address.get(), address.size) != 0) return errno;
-    socklen_t size = address.size;
-    return getsockname(fd_, address.get(), &size) == 0 ? 0 : errno;
-  }
+absl::Status CannotListen(absl::string_view address, int error) {
+  return absl::UnavailableError(
+      absl::StrCat("cannot listen on ", address, ": ", std::strerror(error)));
+}
 
- private:
-  int fd_;
-};
-
-// Tries `port` on all addresses; with port 0, the first address chooses.
-absl::StatusOr<ListenAddresses> TryPort(std::vector<Address> addresses,
-                                        int port) {
-  ListenAddresses result;
+// Binds `port` on all addresses; with port 0, the first address chooses.
+absl::StatusOr<ListenSockets> BindAll(std::vector<Address> addresses,
+                                      int port) {
+  ListenSockets result;
   result.port = port;
-  std::vector<Socket> open;  // Until the end, so that all are free at once.
   std::string missing;
   for (Address& address : addresses) {
     address.port() = htons(static_cast<uint16_t>(result.port));
-    Socket socket(address.storage.ss_family);
-    const int error = socket.Bind(address);
+    FileDescriptor fd(socket(address.storage.ss_family,
+                             SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const int error = Bind(fd, address);
     if (address.IsIpv6Loopback() &&
         (error == EADDRNOTAVAIL || error == EAFNOSUPPORT)) {
       missing = std::strerror(error);
       continue;
     }
-    if (error != 0) {
-      return absl::UnavailableError(absl::StrCat("cannot listen on ",
-                                                 address.ToString(result.port),
-                                                 ": ", std::strerror(error)));
-    }
+    if (error != 0) return CannotListen(address.ToString(result.port), error);
     result.port = ntohs(address.port());
     result.addresses.push_back(address.ToString(result.port));
-    open.push_back(std::move(socket));
+    result.sockets.push_back(std::move(fd));
   }
   if (result.addresses.empty()) {
     return absl::UnavailableError(absl::StrCat(
@@ -145,10 +132,23 @@ absl::StatusOr<ListenAddresses> TryPort(std::vector<Address> addresses,
   return result;
 }
 
-}  // namespace
+absl::StatusOr<ListenSockets> ListenAll(const std::vector<Address>& addresses,
+                                        int port) {
+  absl::StatusOr<ListenSockets> bound = BindAll(addresses, port);
+  if (!bound.ok()) return bound;
+  for (size_t i = 0; i < bound->sockets.size(); ++i) {
+    // Fails if somebody else has bound the port as well, and was faster.
+    if (listen(bound->sockets[i].get(), SOMAXCONN) != 0) {
+      return CannotListen(bound->addresses[i], errno);
+    }
+  }
+  return bound;
+}
 
-absl::StatusOr<ListenAddresses> FindListenAddresses(const std::string& hostname,
-                                                    int port) {
+// Calls `open` with the addresses of the host name.
+template <typename F>
+absl::StatusOr<ListenSockets> Open(const std::string& hostname, int port,
+                                   F open) {
   if (port < 0 || port > 65535) {
     return absl::InvalidArgumentError(
         absl::StrCat("port ", port, " is not between 0 and 65535"));
@@ -157,12 +157,26 @@ absl::StatusOr<ListenAddresses> FindListenAddresses(const std::string& hostname,
   if (!addresses.ok()) return addresses.status();
   // A port that is free on one address may be taken on another.
   constexpr int kTries = 20;
-  absl::StatusOr<ListenAddresses> result;
+  absl::StatusOr<ListenSockets> result;
   for (int i = 0; i < (port == 0 ? kTries : 1); ++i) {
-    result = TryPort(*addresses, port);
+    result = open(*addresses, port);
     if (result.ok()) break;
   }
   return result;
+}
+
+}  // namespace
+
+absl::StatusOr<ListenAddresses> FindListenAddresses(const std::string& hostname,
+                                                    int port) {
+  absl::StatusOr<ListenSockets> bound = Open(hostname, port, BindAll);
+  if (!bound.ok()) return bound.status();
+  return ListenAddresses{.port = bound->port,
+                         .addresses = std::move(bound->addresses)};
+}
+
+absl::StatusOr<ListenSockets> Listen(const std::string& hostname, int port) {
+  return Open(hostname, port, ListenAll);
 }
 
 }  // namespace spanner_session_emulator

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/transport/file_descriptor.h"
 
 namespace spanner_session_emulator {
 
@@ -23,6 +24,15 @@ struct ListenAddresses {
 // cannot be bound. Thread-safe; blocks for the look-up.
 absl::StatusOr<ListenAddresses> FindListenAddresses(const std::string& hostname,
                                                     int port);
+
+struct ListenSockets {
+  int port = 0;
+  std::vector<std::string> addresses;
+  std::vector<FileDescriptor> sockets;  // One for each address, non-blocking.
+};
+
+// The same, with sockets that listen on these addresses.
+absl::StatusOr<ListenSockets> Listen(const std::string& hostname, int port);
 
 }  // namespace spanner_session_emulator
 
