@@ -196,6 +196,7 @@ bool HttpConnection::Reply(HttpResponse response) {
 
 bool HttpConnection::FinishReply() {
   source_.reset();
+  std::string().swap(body_);  // Not to be kept by an idle connection.
   if (!keep_alive_) {
     Linger();
     return false;

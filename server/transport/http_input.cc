@@ -250,8 +250,7 @@ void HttpInput::Received(size_t size) { end_ += size; }
 HttpInput::State HttpInput::Parse() {
   if (state_ == State::kComplete || state_ == State::kProblem) return state_;
   if (!parser_->head_done()) {
-    SkipEmptyLines();
-    if (begin_ == end_) return state_ = State::kIdle;
+    if (!SkipEmptyLines()) return state_ = State::kIdle;
     if (!Put()) return state_;
     if (!parser_->FinishHead()) return Problem(HttpProblem::kMalformed);
     if (parsed_ - begin_ > max_header_bytes_) {
@@ -319,14 +318,15 @@ HttpInput::State HttpInput::Problem(HttpProblem problem) {
   return state_ = State::kProblem;
 }
 
-// Between requests; some clients send one after a body.
-void HttpInput::SkipEmptyLines() {
-  if (parsed_ != begin_) return;
+// Some clients send one after a body. Returns whether anything else is there.
+bool HttpInput::SkipEmptyLines() {
+  if (parsed_ != begin_) return true;
   while (end_ - begin_ >= 2 && data_[begin_] == '\r' &&
          data_[begin_ + 1] == '\n') {
     begin_ += 2;
   }
   parsed_ = begin_;
+  return end_ - begin_ > 1 || (begin_ < end_ && data_[begin_] != '\r');
 }
 
 }  // namespace spanner_session_emulator

@@ -70,7 +70,7 @@ class HttpInput {
   // cannot go on.
   bool Put();
   State Problem(HttpProblem problem);
-  void SkipEmptyLines();
+  bool SkipEmptyLines();
 
   const size_t max_header_bytes_;
   const std::unique_ptr<Parser> parser_;
