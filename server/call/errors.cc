@@ -124,6 +124,50 @@ absl::Status UnknownMethod(absl::string_view path) {
               absl::StrCat("Unknown method: ", path));
 }
 
+absl::Status InvalidBody(absl::string_view method, absl::string_view field,
+                         absl::string_view problem) {
+  return InvalidField(method, field.empty() ? "body" : field, problem);
+}
+
+absl::Status InvalidPath(absl::string_view path) {
+  return Make(absl::StatusCode::kInvalidArgument,
+              absl::StrCat("The path is not percent-encoded UTF-8: ", path));
+}
+
+absl::Status UnknownPath(absl::string_view path) {
+  return Make(absl::StatusCode::kNotFound,
+              absl::StrCat("Unknown path: ", path));
+}
+
+absl::Status HttpMethodNotAllowed(absl::string_view http_method,
+                                  absl::string_view path,
+                                  absl::string_view allowed) {
+  return Make(absl::StatusCode::kUnimplemented,
+              absl::StrCat("The HTTP method ", http_method,
+                           " is not allowed here, but ", allowed, ": ", path));
+}
+
+absl::Status UnsupportedContentType(absl::string_view content_type) {
+  return Make(absl::StatusCode::kInvalidArgument,
+              absl::StrCat("The body must be JSON in UTF-8 and say "
+                           "\"Content-Type: application/json\", not ",
+                           content_type));
+}
+
+absl::Status BadHttpRequest(int http_status, absl::string_view problem) {
+  absl::StatusCode code = absl::StatusCode::kInvalidArgument;
+  if (http_status == 408) code = absl::StatusCode::kDeadlineExceeded;
+  if (http_status >= 500) code = absl::StatusCode::kUnavailable;
+  return Make(code, absl::StrCat("Bad HTTP request: ", problem));
+}
+
+absl::Status UnprintableReply(const google::protobuf::MethodDescriptor& method,
+                              absl::string_view problem) {
+  return Make(absl::StatusCode::kInternal,
+              absl::StrCat("The reply of ", method.full_name(),
+                           " has no form in JSON: ", problem));
+}
+
 absl::Status ShuttingDown() {
   return Make(absl::StatusCode::kUnavailable, "The emulator is shutting down");
 }

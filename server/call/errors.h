@@ -46,6 +46,29 @@ absl::Status Unimplemented(const google::protobuf::MethodDescriptor& method);
 // UNIMPLEMENTED for a path, as `/package.Service/Method`, that nobody serves.
 absl::Status UnknownMethod(absl::string_view path);
 
+// What only REST has.
+// INVALID_ARGUMENT, as InvalidField(), about a request's body, or about what it
+// says in `field`, if that is not empty.
+absl::Status InvalidBody(absl::string_view method, absl::string_view field,
+                         absl::string_view problem);
+// INVALID_ARGUMENT for a path that is not properly percent-encoded.
+absl::Status InvalidPath(absl::string_view path);
+// NOT_FOUND for a path that no method has.
+absl::Status UnknownPath(absl::string_view path);
+// For a path that has methods, but none by this HTTP method; `allowed` lists
+// those that there are. HTTP status 405.
+absl::Status HttpMethodNotAllowed(absl::string_view http_method,
+                                  absl::string_view path,
+                                  absl::string_view allowed);
+// For a body in a format that is not taken. HTTP status 415.
+absl::Status UnsupportedContentType(absl::string_view content_type);
+// For what is no proper HTTP request, or a too slow or too large one, by the
+// HTTP status that says so; `problem` says more.
+absl::Status BadHttpRequest(int http_status, absl::string_view problem);
+// INTERNAL: the reply cannot be written as JSON.
+absl::Status UnprintableReply(const google::protobuf::MethodDescriptor& method,
+                              absl::string_view problem);
+
 // UNAVAILABLE to calls that are still open when the server goes.
 absl::Status ShuttingDown();
 

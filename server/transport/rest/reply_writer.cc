@@ -1,0 +1,89 @@
+#include "server/transport/rest/reply_writer.h"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/call/errors.h"
+#include "server/transport/rest/json.h"
+#include "server/transport/rest/rest_error.h"
+
+namespace spanner_session_emulator {
+namespace {
+
+namespace pb = ::google::protobuf;
+
+}  // namespace
+
+absl::StatusOr<FieldSelection> SelectionOf(const HttpBinding& binding,
+                                           absl::string_view fields) {
+  const pb::Descriptor* type = binding.method->descriptor->output_type();
+  if (binding.response_field != nullptr) {
+    if (binding.response_field->is_repeated()) {
+      return absl::InvalidArgumentError("cannot select from a list");
+    }
+    type = binding.response_field->message_type();
+  }
+  return FieldSelection::Parse(fields, *type);
+}
+
+ReplyWriter::ReplyWriter(const HttpBinding* binding, const RestQuery& query)
+    : binding_(binding),
+      pretty_(query.pretty_print),
+      enums_as_numbers_(query.enums_as_numbers) {
+  if (binding == nullptr || !query.fields.has_value()) return;
+  if (auto selection = SelectionOf(*binding, *query.fields); selection.ok()) {
+    selection_ = *std::move(selection);
+  }
+}
+
+absl::StatusOr<std::string> ReplyWriter::Message(
+    const pb::Message& message) const {
+  std::string json;
+  const pb::FieldDescriptor* field = binding_->response_field;
+  absl::Status status;
+  if (field == nullptr) {
+    status = Print(message, json);
+  } else if (!field->is_repeated()) {
+    status = Print(message.GetReflection()->GetMessage(message, field), json);
+  } else {
+    // The library prints whole messages only.
+    const std::unique_ptr<pb::Message> alone(message.New());
+    alone->CopyFrom(message);
+    std::vector<const pb::FieldDescriptor*> present;
+    message.GetReflection()->ListFields(message, &present);
+    for (const pb::FieldDescriptor* other : present) {
+      if (other != field)
+        alone->GetReflection()->ClearField(alone.get(), other);
+    }
+    status = Print(*alone, json);
+    const size_t before = absl::StrCat("{\"", field->json_name(), "\":").size();
+    json = json.size() > before ? json.substr(before, json.size() - before - 1)
+           : field->is_map()    ? "{}"
+                                : "[]";
+  }
+  if (!status.ok()) {
+    return errors::UnprintableReply(*binding_->method->descriptor,
+                                    status.message());
+  }
+  return pretty_ ? IndentJson(json) : json;
+}
+
+absl::Status ReplyWriter::Print(const pb::Message& message,
+                                std::string& json) const {
+  const JsonOptions options = {.enums_as_numbers = enums_as_numbers_};
+  if (!selection_.has_value()) return PrintJson(message, options, json);
+  const std::unique_ptr<pb::Message> selected(message.New());
+  selected->CopyFrom(message);
+  selection_->Apply(*selected);
+  return PrintJson(*selected, options, json);
+}
+
+std::string ReplyWriter::Error(const absl::Status& status,
+                               int http_status) const {
+  const std::string json = ErrorJson(status, http_status);
+  return pretty_ ? IndentJson(json) : json;
+}
+
+}  // namespace spanner_session_emulator

@@ -1,0 +1,44 @@
+// Replies as JSON, as the request wants them.
+#ifndef SPANNER_SESSION_EMULATOR_SERVER_TRANSPORT_REST_REPLY_WRITER_H_
+#define SPANNER_SESSION_EMULATOR_SERVER_TRANSPORT_REST_REPLY_WRITER_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "google/protobuf/message.h"
+#include "server/transport/rest/field_selection.h"
+#include "server/transport/rest/http_binding.h"
+#include "server/transport/rest/rest_query.h"
+
+namespace spanner_session_emulator {
+
+// What `fields` selects of a binding's reply.
+absl::StatusOr<FieldSelection> SelectionOf(const HttpBinding& binding,
+                                           absl::string_view fields);
+
+class ReplyWriter {
+ public:
+  // Null where there is no method; it must outlive the writer.
+  ReplyWriter(const HttpBinding* binding, const RestQuery& query);
+
+  // INTERNAL if the message has no form in JSON.
+  absl::StatusOr<std::string> Message(
+      const google::protobuf::Message& message) const;
+  std::string Error(const absl::Status& status, int http_status) const;
+
+ private:
+  absl::Status Print(const google::protobuf::Message& message,
+                     std::string& json) const;
+
+  const HttpBinding* const binding_;
+  const bool pretty_;
+  const bool enums_as_numbers_;
+  std::optional<FieldSelection> selection_;
+};
+
+}  // namespace spanner_session_emulator
+
+#endif  // SPANNER_SESSION_EMULATOR_SERVER_TRANSPORT_REST_REPLY_WRITER_H_

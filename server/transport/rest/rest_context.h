@@ -1,0 +1,55 @@
+// A REST request as the context of a call.
+#ifndef SPANNER_SESSION_EMULATOR_SERVER_TRANSPORT_REST_REST_CONTEXT_H_
+#define SPANNER_SESSION_EMULATOR_SERVER_TRANSPORT_REST_REST_CONTEXT_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "google/protobuf/message.h"
+#include "server/call/call.h"
+#include "server/call/method.h"
+#include "server/transport/http_message.h"
+#include "server/transport/rest/field_selection.h"
+#include "server/transport/rest/http_binding.h"
+#include "server/transport/rest/rest_query.h"
+
+namespace spanner_session_emulator {
+
+class RestContext final : public CallContext {
+ public:
+  // Null where there is no method. `path` is what was matched. All must outlive
+  // the context.
+  RestContext(const HttpRequest& request, const HttpBinding* binding,
+              absl::string_view path, const RestQuery& query);
+
+  std::string Peer() const override { return std::string(request_.peer); }
+
+  // As `authorization`, also a token that came as the system parameter
+  // `access_token`.
+  std::optional<absl::string_view> Header(
+      absl::string_view name) const override;
+
+  // Puts body, path and query together.
+  absl::Status ReadRequest(const Method& method,
+                           google::protobuf::Message& request) const override;
+
+ private:
+  absl::Status ReadBody(const Method& method,
+                        google::protobuf::Message& request) const;
+  absl::Status ReadPath(const Method& method,
+                        google::protobuf::Message& request) const;
+  absl::Status ReadQuery(const Method& method,
+                         google::protobuf::Message& request) const;
+
+  const HttpRequest& request_;
+  const HttpBinding* const binding_;
+  const absl::string_view path_;
+  const RestQuery& query_;
+  std::string authorization_;  // From the query.
+};
+
+}  // namespace spanner_session_emulator
+
+#endif  // SPANNER_SESSION_EMULATOR_SERVER_TRANSPORT_REST_REST_CONTEXT_H_

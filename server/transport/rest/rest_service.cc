@@ -1,0 +1,215 @@
+#include "server/transport/rest/rest_service.h"
+
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "server/call/errors.h"
+#include "server/transport/rest/reply_writer.h"
+#include "server/transport/rest/rest_context.h"
+#include "server/transport/rest/rest_error.h"
+#include "server/transport/rest/rest_stream.h"
+
+namespace spanner_session_emulator {
+namespace {
+
+struct Target {
+  absl::string_view path;
+  absl::string_view query;
+};
+
+Target SplitTarget(absl::string_view target) {
+  // Sent to a proxy, a target has the server's name before the path.
+  if (const size_t scheme = target.find("://");
+      !target.empty() && target[0] != '/' &&
+      scheme != absl::string_view::npos) {
+    target.remove_prefix(scheme + 3);
+    target.remove_prefix(std::min(target.size(), target.find('/')));
+  }
+  target = target.substr(0, target.find('#'));
+  const size_t question = target.find('?');
+  if (question == absl::string_view::npos) return {target, ""};
+  return {target.substr(0, question), target.substr(question + 1)};
+}
+
+// JSON by its own name, or by none. Also by the name that curl gives to all
+// that comes with -d. Not text/plain: what sends that has not thought of JSON.
+bool IsJson(absl::string_view content_type) {
+  const std::vector<absl::string_view> parts =
+      absl::StrSplit(content_type, ';');
+  const absl::string_view type = absl::StripAsciiWhitespace(parts[0]);
+  if (!type.empty() && !absl::EqualsIgnoreCase(type, "application/json") &&
+      !absl::EqualsIgnoreCase(type, "application/x-www-form-urlencoded")) {
+    return false;
+  }
+  for (size_t i = 1; i < parts.size(); ++i) {
+    const std::pair<absl::string_view, absl::string_view> parameter =
+        absl::StrSplit(parts[i], absl::MaxSplits('=', 1));
+    absl::string_view value = absl::StripAsciiWhitespace(parameter.second);
+    if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
+      value = value.substr(1, value.size() - 2);
+    }
+    if (absl::EqualsIgnoreCase(absl::StripAsciiWhitespace(parameter.first),
+                               "charset") &&
+        !absl::EqualsIgnoreCase(value, "utf-8") &&
+        !absl::EqualsIgnoreCase(value, "utf8") &&
+        !absl::EqualsIgnoreCase(value, "us-ascii")) {
+      return false;
+    }
+  }
+  return true;
+}
+
+HttpHeaders JsonHeaders() { return {{"Content-Type", kJsonContentType}}; }
+
+}  // namespace
+
+RestService::RestService(const MethodTable* table, const Pipeline* pipeline,
+                         OpenCalls* open_calls, RestOptions options)
+    : pipeline_(pipeline),
+      open_calls_(open_calls),
+      options_(std::move(options)) {
+  for (const std::unique_ptr<Method>& method : table->methods()) {
+    if (absl::Status s = router_.Add(*method); !s.ok()) {
+      // A slip in an API's definition, found by the first start.
+      std::cerr << s.message() << "\n";
+      std::abort();
+    }
+  }
+}
+
+void RestService::AddPage(std::string path, HttpHandler page) {
+  pages_[std::move(path)] = std::move(page);
+}
+
+HttpResponse RestService::Handle(const HttpRequest& request) const {
+  if (request.method == "OPTIONS" && !options_.cors_origin.empty()) {
+    return Preflight(request);
+  }
+  HttpResponse response = Answer(request);
+  if (response.source == nullptr) AddCors(response.headers);
+  return response;
+}
+
+HttpResponse RestService::Answer(const HttpRequest& request) const {
+  const Target target = SplitTarget(request.target);
+  const RestQuery query = RestQuery::Parse(target.query);
+  // The HTTP server leaves out the body.
+  const absl::string_view http_method =
+      request.method == "HEAD" ? "GET" : request.method;
+  Router::Match match = router_.Find(http_method, target.path);
+  if (match.binding == nullptr) {
+    const auto page = pages_.find(target.path);
+    if (page != pages_.end()) {
+      if (http_method == "GET") return page->second(request);
+      match.allowed.insert("GET");
+    }
+    if (match.allowed.empty()) {
+      return Refuse(request, query, 404, errors::UnknownPath(target.path));
+    }
+    if (match.allowed.contains("GET")) match.allowed.insert("HEAD");
+    const std::string allowed = absl::StrJoin(match.allowed, ", ");
+    HttpResponse response = Refuse(
+        request, query, 405,
+        errors::HttpMethodNotAllowed(request.method, target.path, allowed));
+    response.headers.emplace_back("Allow", allowed);
+    return response;
+  }
+  const HttpBinding& binding = *match.binding;
+  if (binding.has_body && !request.body.empty()) {
+    const auto type = request.Header("content-type");
+    if (type.has_value() && !IsJson(*type)) {
+      return Refuse(request, query, 415, errors::UnsupportedContentType(*type));
+    }
+  }
+  return binding.method->descriptor->server_streaming()
+             ? Stream(request, binding, match.path, query)
+             : Unary(request, binding, match.path, query);
+}
+
+HttpResponse RestService::Unary(const HttpRequest& request,
+                                const HttpBinding& binding,
+                                absl::string_view path,
+                                const RestQuery& query) const {
+  const OpenCalls::Call open_call(open_calls_);
+  const RestContext context(request, &binding, path, query);
+  const ReplyWriter writer(&binding, query);
+  Call call(*binding.method, context);
+  const auto [reply, start] = pipeline_->Begin(call);
+  absl::Status status = reply.status();
+  HttpResponse response = {.headers = JsonHeaders()};
+  if (status.ok()) {
+    auto json = writer.Message(*reply.message());
+    status = json.status();
+    if (json.ok()) response.body = *std::move(json);
+  }
+  if (!status.ok()) {
+    response.status = ToHttpStatus(status.code());
+    response.body = writer.Error(status, response.status);
+  }
+  pipeline_->End(call, status, start);
+  return response;
+}
+
+HttpResponse RestService::Stream(const HttpRequest& request,
+                                 const HttpBinding& binding,
+                                 absl::string_view path,
+                                 RestQuery query) const {
+  HttpHeaders headers = JsonHeaders();
+  AddCors(headers);
+  HttpResponse response;
+  response.source =
+      std::make_unique<RestStream>(request, binding, path, std::move(query),
+                                   std::move(headers), *pipeline_, open_calls_);
+  return response;
+}
+
+HttpResponse RestService::Refuse(const HttpRequest& request,
+                                 const RestQuery& query, int http_status,
+                                 absl::Status refusal) const {
+  Method method;
+  method.path = std::string(SplitTarget(request.target).path);
+  method.full_name = method.path;
+  method.handle = [&](Call&) { return Reply::Error(refusal); };
+  const OpenCalls::Call open_call(open_calls_);
+  const RestContext context(request, nullptr, method.path, query);
+  Call call(method, context);
+  const auto [reply, start] = pipeline_->Begin(call);
+  const absl::Status status = reply.status();
+  // The pipeline may have had an error of its own.
+  if (status != refusal) http_status = ToHttpStatus(status.code());
+  HttpResponse response = {
+      .status = http_status,
+      .headers = JsonHeaders(),
+      .body = ReplyWriter(nullptr, query).Error(status, http_status)};
+  pipeline_->End(call, status, start);
+  return response;
+}
+
+HttpResponse RestService::Preflight(const HttpRequest& request) const {
+  HttpResponse response = {.status = 204};
+  AddCors(response.headers);
+  response.headers.emplace_back("Access-Control-Allow-Methods",
+                                "GET, HEAD, POST, PUT, PATCH, DELETE");
+  if (const auto wanted = request.Header("access-control-request-headers")) {
+    response.headers.emplace_back("Access-Control-Allow-Headers",
+                                  std::string(*wanted));
+  }
+  response.headers.emplace_back("Access-Control-Max-Age", "3600");
+  return response;
+}
+
+void RestService::AddCors(HttpHeaders& headers) const {
+  if (options_.cors_origin.empty()) return;
+  headers.emplace_back("Access-Control-Allow-Origin", options_.cors_origin);
+  if (options_.cors_origin != "*") headers.emplace_back("Vary", "Origin");
+}
+
+}  // namespace spanner_session_emulator
