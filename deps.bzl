@@ -94,3 +94,13 @@ def spanner_session_emulator_deps():
         keep = {"": "node_modules"},
         build_files = {"": "//tests/clients/node:BUILD.node_spanner"},
     )
+
+    # Google's REST client library for Node, for tests/clients/googleapis.
+    _maybe(
+        npm_repository,
+        "node_googleapis",
+        package_json = Label("//tests/clients/googleapis:package.json"),
+        package_lock = Label("//tests/clients/googleapis:package-lock.json"),
+        keep = {"": "node_modules"},
+        build_files = {"": "//tests/clients/googleapis:BUILD.googleapis"},
+    )

@@ -20,8 +20,12 @@
 #include "server/services/sessions.h"
 #include "server/services/unimplemented.h"
 #include "server/transport/grpc_service.h"
+#include "server/transport/http_server.h"
 #include "server/transport/listen.h"
 #include "server/transport/open_calls.h"
+#include "server/transport/rest/rest_error.h"
+#include "server/transport/rest/rest_service.h"
+#include "server/version.h"
 #include "store/database_catalog.h"
 #include "store/mutex.h"
 #include "store/names.h"
@@ -32,6 +36,8 @@ namespace {
 
 // Each way; the most that Spanner takes.
 constexpr int kMaxMessageBytes = 100 << 20;
+// Enough for the longest name that is allowed, with every byte of it encoded.
+constexpr int kMaxHttpHeaderBytes = 64 << 10;
 
 // No code is generated for services, but their files describe them.
 const google::protobuf::ServiceDescriptor* SpannerService() {
@@ -76,6 +82,13 @@ absl::Status CheckOptions(const EmulatorOptions& options) {
   status.Update(positive("max_sessions_per_batch",
                          options.max_sessions_per_batch, 0,
                          absl::StrCat(options.max_sessions_per_batch)));
+  for (const auto& [name, value] :
+       {std::pair("http_idle_timeout", options.http_idle_timeout),
+        std::pair("http_header_timeout", options.http_header_timeout),
+        std::pair("http_body_timeout", options.http_body_timeout)}) {
+    status.Update(positive(name, value, absl::ZeroDuration(),
+                           absl::FormatDuration(value)));
+  }
   if (options.start_time.has_value() &&
       (*options.start_time < Clock::Earliest() ||
        *options.start_time > Clock::Latest())) {
@@ -115,6 +128,48 @@ std::string CallLine(const Call& call, const absl::Status& status,
     absl::StrAppend(&line, " message=", Quoted(status.message()));
   }
   return line;
+}
+
+// What HTTP serves beside the API.
+void AddPages(const Health& health, RestService& rest) {
+  const auto page = [](int status, absl::string_view key,
+                       absl::string_view value) {
+    return HttpResponse{
+        .status = status,
+        .headers = {{"Content-Type", kJsonContentType}},
+        .body = absl::StrCat("{\n  \"", key, "\": \"", value, "\"\n}\n")};
+  };
+  rest.AddPage("/healthz", [page](const HttpRequest&) {
+    return page(200, "status", "alive");
+  });
+  rest.AddPage("/readyz", [page, &health](const HttpRequest&) {
+    return health.serving() ? page(200, "status", "ready")
+                            : page(503, "status", "shutting down");
+  });
+  rest.AddPage("/version", [page](const HttpRequest&) {
+    return page(200, "version", kVersion);
+  });
+}
+
+// What the HTTP server answers to what it does not hand on.
+HttpResponse ProblemResponse(HttpProblem problem) {
+  const int status = static_cast<int>(problem);
+  switch (problem) {
+    case HttpProblem::kMalformed:
+      return BadHttpRequestResponse(status, "This is not an HTTP/1.1 request");
+    case HttpProblem::kTimeout:
+      return BadHttpRequestResponse(status,
+                                    "The rest of the request did not come");
+    case HttpProblem::kBodyTooLarge:
+      return BadHttpRequestResponse(
+          status, absl::StrCat("The request's body must be at most ",
+                               kMaxMessageBytes, " bytes long"));
+    case HttpProblem::kHeaderTooLarge:
+      return BadHttpRequestResponse(
+          status, absl::StrCat("The request's header must be at most ",
+                               kMaxHttpHeaderBytes, " bytes long"));
+  }
+  return BadHttpRequestResponse(status, "");
 }
 
 // gRPC's library, for as long as this lives. Setting it up and reading the
@@ -166,6 +221,12 @@ class Emulator::Impl {
       services_.push_back(std::make_unique<GrpcService>(
           service, &methods_, &pipeline_, &open_calls_));
     }
+    if (options_.http_port != EmulatorOptions::kNoHttp) {
+      rest_ = std::make_unique<RestService>(
+          &methods_, &pipeline_, &open_calls_,
+          RestOptions{.cors_origin = options_.http_cors_origin});
+      AddPages(health_, *rest_);
+    }
   }
 
   ~Impl() { Shutdown(absl::ZeroDuration()); }
@@ -185,8 +246,18 @@ class Emulator::Impl {
             ": gRPC could not; another process may have been faster"));
       }
     }
-    Log(absl::StrCat("event=start grpc=",
-                     Quoted(absl::StrJoin(listen_.addresses, ","))));
+    if (rest_ != nullptr) {
+      auto http_server = HttpServer::Start(MakeHttpOptions());
+      if (!http_server.ok()) return http_server.status();
+      http_server_ = *std::move(http_server);
+    }
+    std::string line = absl::StrCat(
+        "event=start grpc=", Quoted(absl::StrJoin(listen_.addresses, ",")));
+    if (http_server_ != nullptr) {
+      absl::StrAppend(&line, " http=",
+                      Quoted(absl::StrJoin(http_server_->addresses(), ",")));
+    }
+    Log(line);
     return absl::OkStatus();
   }
 
@@ -196,7 +267,12 @@ class Emulator::Impl {
     shut_down_ = true;
     health_.Shutdown();
     grace = std::clamp(grace, absl::ZeroDuration(), absl::Hours(24));
+    // Both at once, as they share the grace.
+    std::thread http([&] {
+      if (http_server_ != nullptr) http_server_->Shutdown(grace);
+    });
     StopServer(absl::ToChronoMilliseconds(grace));
+    http.join();
     const SessionCounts counts = store_.TotalCounts();
     Log(absl::StrCat(
         "event=stop sessions_created=",
@@ -211,6 +287,9 @@ class Emulator::Impl {
   }
 
   const ListenAddresses& listen() const { return listen_; }
+  int http_port() const {
+    return http_server_ == nullptr ? 0 : http_server_->port();
+  }
   Clock& clock() { return *clock_; }
   SessionStore& store() { return store_; }
 
@@ -240,6 +319,22 @@ class Emulator::Impl {
     }
     cutter.join();
     server_->Wait();
+  }
+
+  HttpServerOptions MakeHttpOptions() const {
+    return {.hostname = options_.hostname,
+            .port = options_.http_port,
+            .handler =
+                [this](const HttpRequest& request) {
+                  return rest_->Handle(request);
+                },
+            .on_problem = ProblemResponse,
+            .max_body_bytes = kMaxMessageBytes,
+            .max_header_bytes = kMaxHttpHeaderBytes,
+            .idle_timeout = options_.http_idle_timeout,
+            .header_timeout = options_.http_header_timeout,
+            .body_timeout = options_.http_body_timeout,
+            .write_timeout = options_.http_body_timeout};
   }
 
   static Pipeline::Observer MakeObserver(const EmulatorOptions& options) {
@@ -291,6 +386,8 @@ class Emulator::Impl {
   OpenCalls open_calls_;
   ListenAddresses listen_;
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<RestService> rest_;  // Null: REST is not served.
+  std::unique_ptr<HttpServer> http_server_;
 
   Mutex shutdown_mu_;
   bool shut_down_ ABSL_GUARDED_BY(shutdown_mu_) = false;
@@ -323,6 +420,8 @@ Emulator::Emulator(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Emulator::~Emulator() = default;
 
 int Emulator::port() const { return impl_->listen().port; }
+
+int Emulator::http_port() const { return impl_->http_port(); }
 
 const std::vector<std::string>& Emulator::addresses() const {
   return impl_->listen().addresses;

@@ -35,6 +35,18 @@ struct EmulatorOptions {
   std::string hostname = "localhost";
   // 0: any free port; see Emulator::port().
   int grpc_port = 0;
+  // Of REST; the same, and kNoHttp: there is none.
+  static constexpr int kNoHttp = -1;
+  int http_port = 0;
+  // A web page from this origin, as `http://localhost:3000`, may use REST from
+  // a browser; `*`: from any; empty: none may.
+  std::string http_cors_origin = {};
+  // Real time after which an HTTP connection is closed: between two requests;
+  // while a request's header comes, in all; while its body comes, or its reply
+  // is taken, without any progress. Must be positive.
+  absl::Duration http_idle_timeout = absl::Minutes(10);
+  absl::Duration http_header_timeout = absl::Minutes(1);
+  absl::Duration http_body_timeout = absl::Minutes(1);
 
   // How long sessions live. All must be positive; InfiniteDuration() is
   // allowed.
@@ -81,8 +93,10 @@ class Emulator {
 
   // The gRPC port.
   int port() const;
-  // The addresses that are listened on, as `127.0.0.1:9010`.
+  // The addresses that are listened on for gRPC, as `127.0.0.1:9010`.
   const std::vector<std::string>& addresses() const;
+  // The port of REST; 0 if there is none.
+  int http_port() const;
 
   // A channel that does not go through the network. It must not be used after
   // Shutdown(): gRPC crashes on calls to a server that is gone. Nor does gRPC

@@ -39,6 +39,17 @@
 ABSL_FLAG(std::string, hostname, "localhost",
           "host name or address whose addresses are all listened on");
 ABSL_FLAG(int, grpc_port, 9010, "gRPC port; 0: any free port");
+ABSL_FLAG(int, http_port, 9020, "port of REST; 0: any free port, -1: no REST");
+ABSL_FLAG(std::string, http_cors_origin, "",
+          "the origin, as http://localhost:3000, whose web pages may use REST "
+          "from a browser; *: any; empty: none");
+ABSL_FLAG(absl::Duration, http_idle_timeout, absl::Minutes(10),
+          "an HTTP connection is closed when it was idle for so long");
+ABSL_FLAG(absl::Duration, http_header_timeout, absl::Minutes(1),
+          "the time that the header of an HTTP request may take");
+ABSL_FLAG(absl::Duration, http_body_timeout, absl::Minutes(1),
+          "an HTTP connection is closed when a body makes no progress for so "
+          "long, be it a request's or a reply's");
 ABSL_FLAG(absl::Duration, session_idle_ttl, absl::Hours(1),
           "a regular session dies when it was not used for longer; like all "
           "durations as 1h30m, 2s, 500ms or inf");
@@ -148,6 +159,11 @@ int Run() {
   EmulatorOptions options;
   options.hostname = absl::GetFlag(FLAGS_hostname);
   options.grpc_port = absl::GetFlag(FLAGS_grpc_port);
+  options.http_port = absl::GetFlag(FLAGS_http_port);
+  options.http_cors_origin = absl::GetFlag(FLAGS_http_cors_origin);
+  options.http_idle_timeout = absl::GetFlag(FLAGS_http_idle_timeout);
+  options.http_header_timeout = absl::GetFlag(FLAGS_http_header_timeout);
+  options.http_body_timeout = absl::GetFlag(FLAGS_http_body_timeout);
   options.lifetimes = {
       .idle_ttl = absl::GetFlag(FLAGS_session_idle_ttl),
       .max_age = absl::GetFlag(FLAGS_session_max_age),
@@ -172,7 +188,8 @@ int Run() {
   if (!port_file.empty()) {
     const absl::Status written = WriteWhole(
         port_file,
-        absl::StrCat("{\"grpc_port\": ", (*emulator)->port(), "}\n"));
+        absl::StrCat("{\"grpc_port\": ", (*emulator)->port(),
+                     ", \"http_port\": ", (*emulator)->http_port(), "}\n"));
     if (!written.ok()) return Fail(written);
   }
   if (absl::GetFlag(FLAGS_exit_on_stdin_close)) StopWhenStdinCloses();

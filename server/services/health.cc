@@ -118,6 +118,11 @@ void Health::AddMethods(MethodTable& table) {
             });
 }
 
+bool Health::serving() const {
+  MutexLock lock(&state_->mu);
+  return state_->serving;
+}
+
 void Health::Shutdown() {
   std::map<const void*, std::function<void()>> wakers;
   {

@@ -24,6 +24,9 @@ class Health {
   // Gives the methods of grpc.health.v1.Health their handlers.
   void AddMethods(MethodTable& table);
 
+  // Whether Shutdown() is still to come.
+  bool serving() const;
+
   // Everything is NOT_SERVING from now on. Watchers are told, and their streams
   // end, so that they do not hold up the server's shutdown.
   void Shutdown();

@@ -1,6 +1,8 @@
 #include "tests/server/server_testing.h"
 
+#include "google/protobuf/empty.pb.h"
 #include "grpcpp/generic/generic_stub.h"
+#include "tests/server/rest_caller.h"
 
 namespace spanner_session_emulator {
 namespace {
@@ -34,23 +36,42 @@ std::vector<NamingMethod> MethodsNaming(
   return methods;
 }
 
-template <typename Request, typename Response>
-absl::StatusOr<Response> Invoke(
-    api::Spanner::Stub& stub,
-    grpc::Status (api::Spanner::Stub::*method)(grpc::ClientContext*,
-                                               const Request&, Response*),
-    const Request& request) {
+class GrpcCaller final : public Caller {
+ public:
+  explicit GrpcCaller(std::shared_ptr<grpc::Channel> channel)
+      : channel_(std::move(channel)) {}
+  Answer Call(absl::string_view method,
+              const google::protobuf::Message& request) override {
+    return CallSpanner(channel_, method, request);
+  }
+
+ private:
+  const std::shared_ptr<grpc::Channel> channel_;
+};
+
+template <typename Response>
+absl::StatusOr<Response> Invoke(Caller& caller, absl::string_view method,
+                                const google::protobuf::Message& request) {
+  const Answer answer = caller.Call(method, request);
+  if (!answer.status.ok()) return answer.status;
   Response response;
-  const grpc::Status status =
-      (stub.*method)(PatientContext().get(), request, &response);
-  if (!status.ok()) return ToAbsl(status);
+  EXPECT_EQ(answer.messages.size(), 1);
+  EXPECT_TRUE(response.ParseFromString(answer.messages.at(0)));
   return response;
 }
 
 }  // namespace
 
 std::string TransportName(const ::testing::TestParamInfo<Transport>& info) {
-  return info.param == Transport::kTcp ? "Tcp" : "InProcess";
+  switch (info.param) {
+    case Transport::kTcp:
+      return "Tcp";
+    case Transport::kInProcess:
+      return "InProcess";
+    case Transport::kRest:
+      return "Rest";
+  }
+  return "";
 }
 
 std::unique_ptr<Emulator> StartEmulator(EmulatorOptions options) {
@@ -129,6 +150,18 @@ Answer CallSpanner(const std::shared_ptr<grpc::Channel>& channel,
                   request.SerializeAsString());
 }
 
+std::unique_ptr<Caller> MakeCaller(
+    const std::shared_ptr<grpc::Channel>& channel) {
+  return std::make_unique<GrpcCaller>(channel);
+}
+
+std::unique_ptr<Caller> MakeCaller(Emulator& emulator, Transport transport) {
+  if (transport == Transport::kRest) {
+    return std::make_unique<RestCaller>(emulator.http_port());
+  }
+  return MakeCaller(Connect(emulator, transport));
+}
+
 const google::protobuf::ServiceDescriptor& SpannerDescriptor() {
   return *api::Session::descriptor()->file()->FindServiceByName("Spanner");
 }
@@ -157,7 +190,7 @@ absl::StatusOr<api::Session> SpannerClient::Create(absl::string_view session,
   api::CreateSessionRequest request;
   request.set_database(std::string(database));
   *request.mutable_session() = FromText<api::Session>(session);
-  return Invoke(*stub_, &api::Spanner::Stub::CreateSession, request);
+  return Invoke<api::Session>(*caller_, "CreateSession", request);
 }
 
 absl::StatusOr<std::vector<api::Session>> SpannerClient::BatchCreate(
@@ -167,8 +200,8 @@ absl::StatusOr<std::vector<api::Session>> SpannerClient::BatchCreate(
   request.set_session_count(count);
   *request.mutable_session_template() =
       FromText<api::Session>(session_template);
-  const auto response =
-      Invoke(*stub_, &api::Spanner::Stub::BatchCreateSessions, request);
+  const auto response = Invoke<api::BatchCreateSessionsResponse>(
+      *caller_, "BatchCreateSessions", request);
   if (!response.ok()) return response.status();
   return std::vector<api::Session>(response->session().begin(),
                                    response->session().end());
@@ -177,20 +210,21 @@ absl::StatusOr<std::vector<api::Session>> SpannerClient::BatchCreate(
 absl::StatusOr<api::Session> SpannerClient::Get(const std::string& name) {
   api::GetSessionRequest request;
   request.set_name(name);
-  return Invoke(*stub_, &api::Spanner::Stub::GetSession, request);
+  return Invoke<api::Session>(*caller_, "GetSession", request);
 }
 
 absl::StatusOr<api::ListSessionsResponse> SpannerClient::List(
     absl::string_view text, absl::string_view database) {
   auto request = FromText<api::ListSessionsRequest>(text);
   request.set_database(std::string(database));
-  return Invoke(*stub_, &api::Spanner::Stub::ListSessions, request);
+  return Invoke<api::ListSessionsResponse>(*caller_, "ListSessions", request);
 }
 
 absl::Status SpannerClient::Delete(const std::string& name) {
   api::DeleteSessionRequest request;
   request.set_name(name);
-  return Invoke(*stub_, &api::Spanner::Stub::DeleteSession, request).status();
+  return Invoke<google::protobuf::Empty>(*caller_, "DeleteSession", request)
+      .status();
 }
 
 }  // namespace spanner_session_emulator

@@ -71,18 +71,26 @@ class Event {
 
 // ---- Servers and channels.
 
-enum class Transport { kTcp, kInProcess };
+enum class Transport { kTcp, kInProcess, kRest };
 
-// Names the instances of tests that run over both.
+// Tests that run over both of gRPC's transports.
 std::string TransportName(const ::testing::TestParamInfo<Transport>& info);
 #define INSTANTIATE_TRANSPORTS(suite)                                         \
   INSTANTIATE_TEST_SUITE_P(                                                   \
       Over, suite, ::testing::Values(Transport::kTcp, Transport::kInProcess), \
       TransportName)
+// Tests that run over REST as well.
+#define INSTANTIATE_ALL_TRANSPORTS(suite)                       \
+  INSTANTIATE_TEST_SUITE_P(                                     \
+      Over, suite,                                              \
+      ::testing::Values(Transport::kTcp, Transport::kInProcess, \
+                        Transport::kRest),                      \
+      TransportName)
 
 // An emulator with its clock at StartTime(), unless `options` say otherwise.
 std::unique_ptr<Emulator> StartEmulator(EmulatorOptions options = {});
 
+// Over kTcp or kInProcess.
 std::shared_ptr<grpc::Channel> Connect(Emulator& emulator, Transport transport);
 // A channel of its own, which shares no connection with any other.
 std::shared_ptr<grpc::Channel> Connect(const std::string& address);
@@ -113,6 +121,18 @@ Answer CallSpanner(const std::shared_ptr<grpc::Channel>& channel,
                    absl::string_view method,
                    const google::protobuf::Message& request);
 
+// Calls methods of google.spanner.v1.Spanner, over one protocol.
+class Caller {
+ public:
+  virtual ~Caller() = default;
+  // `method` as `GetSession`, with its request.
+  virtual Answer Call(absl::string_view method,
+                      const google::protobuf::Message& request) = 0;
+};
+std::unique_ptr<Caller> MakeCaller(
+    const std::shared_ptr<grpc::Channel>& channel);
+std::unique_ptr<Caller> MakeCaller(Emulator& emulator, Transport transport);
+
 // The methods of google.spanner.v1.Spanner.
 const google::protobuf::ServiceDescriptor& SpannerDescriptor();
 
@@ -129,7 +149,7 @@ struct NamingMethod {
 std::vector<NamingMethod> MethodsOfSessions();
 std::vector<NamingMethod> MethodsOfDatabases();
 
-// ---- Calls by stub.
+// ---- Calls of the session methods.
 
 template <typename Message>
 Message FromText(absl::string_view text) {
@@ -145,7 +165,9 @@ Message FromText(absl::string_view text) {
 class SpannerClient {
  public:
   explicit SpannerClient(const std::shared_ptr<grpc::Channel>& channel)
-      : stub_(api::Spanner::NewStub(channel)) {}
+      : caller_(MakeCaller(channel)) {}
+  explicit SpannerClient(std::unique_ptr<Caller> caller)
+      : caller_(std::move(caller)) {}
 
   absl::StatusOr<api::Session> Create(absl::string_view session = "",
                                       absl::string_view database = kDatabase);
@@ -158,7 +180,7 @@ class SpannerClient {
   absl::Status Delete(const std::string& name);
 
  private:
-  const std::unique_ptr<api::Spanner::Stub> stub_;
+  const std::unique_ptr<Caller> caller_;
 };
 
 // ---- Matchers.

@@ -10,7 +10,7 @@
 #include "google/protobuf/message.h"
 #include "server/call/call.h"
 #include "server/call/method.h"
-#include "server/transport/http_message.h"
+#include "server/transport/http.h"
 #include "server/transport/rest/field_selection.h"
 #include "server/transport/rest/http_binding.h"
 #include "server/transport/rest/rest_query.h"

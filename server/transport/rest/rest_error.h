@@ -6,7 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "server/transport/http_message.h"
+#include "server/transport/http.h"
 
 namespace spanner_session_emulator {
 

@@ -9,7 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "server/call/method.h"
 #include "server/call/pipeline.h"
-#include "server/transport/http_message.h"
+#include "server/transport/http.h"
 #include "server/transport/open_calls.h"
 #include "server/transport/rest/rest_query.h"
 #include "server/transport/rest/router.h"

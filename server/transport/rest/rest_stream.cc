@@ -6,14 +6,13 @@
 namespace spanner_session_emulator {
 
 RestStream::OwnRequest::OwnRequest(const HttpRequest& from)
-    : header_texts(from.headers.begin(), from.headers.end()),
-      headers(header_texts.begin(), header_texts.end()),
-      peer(from.peer),
-      request{.method = {},
-              .target = {},
-              .body = from.body,
-              .peer = peer,
-              .headers = headers} {}
+    : field_texts(from.fields.begin(), from.fields.end()),
+      fields(field_texts.begin(), field_texts.end()),
+      peer(from.peer) {
+  request.body = from.body;
+  request.peer = peer;
+  request.fields = fields;
+}
 
 RestStream::RestStream(const HttpRequest& request, const HttpBinding& binding,
                        absl::string_view path, RestQuery query,
@@ -39,14 +38,14 @@ RestStream::~RestStream() {
 }
 
 HttpStep RestStream::Next() {
-  if (!pending_.empty()) return Data(std::exchange(pending_, ""));
+  if (!pending_.empty()) return HttpStep::Data(std::exchange(pending_, ""));
   if (source_ == nullptr) {
     End(*result_);
-    return {.kind = HttpStep::Kind::kEnd};
+    return HttpStep::End();
   }
   ReplyStep step = source_->Next();
   if (step.kind == ReplyStep::Kind::kWait) {
-    return {.kind = HttpStep::Kind::kWait};
+    return HttpStep::Wait();
   }
   std::string data;
   if (step.kind == ReplyStep::Kind::kMessage) {
@@ -64,12 +63,10 @@ HttpStep RestStream::Next() {
     result_ = std::move(step.status);
     source_.reset();
   }
-  if (head_sent_) return Data(std::move(data));
+  if (head_sent_) return HttpStep::Data(std::move(data));
   head_sent_ = true;
   pending_ = std::move(data);
-  return {.kind = HttpStep::Kind::kHead,
-          .status = http_status,
-          .headers = std::move(headers_)};
+  return HttpStep::Head(http_status, std::move(headers_));
 }
 
 void RestStream::OnReady(std::function<void()> wake) {

@@ -14,7 +14,7 @@
 #include "server/call/call.h"
 #include "server/call/pipeline.h"
 #include "server/call/reply.h"
-#include "server/transport/http_message.h"
+#include "server/transport/http.h"
 #include "server/transport/open_calls.h"
 #include "server/transport/rest/http_binding.h"
 #include "server/transport/rest/reply_writer.h"
@@ -44,16 +44,13 @@ class RestStream final : public HttpSource {
     explicit OwnRequest(const HttpRequest& request);
     OwnRequest(const OwnRequest&) = delete;
 
-    std::vector<std::pair<std::string, std::string>> header_texts;
-    std::vector<std::pair<absl::string_view, absl::string_view>> headers;
+    std::vector<std::pair<std::string, std::string>> field_texts;
+    std::vector<HttpRequest::Field> fields;
     std::string peer;
     HttpRequest request;
   };
 
   HttpStep Head(int status);
-  static HttpStep Data(std::string data) {
-    return {.kind = HttpStep::Kind::kData, .data = std::move(data)};
-  }
   // What is sent of a message or at the end.
   std::string Element(const std::string& json);
   std::string LastElement(const absl::Status& status);

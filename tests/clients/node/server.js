@@ -11,7 +11,8 @@ const READY = 'Cloud Spanner emulator running.\n';
 const START_LIMIT_MS = 20_000;
 const STOP_LIMIT_MS = 10_000;
 
-// Resolves when the server is ready to be called, to its `address`.
+// Resolves when the server is ready to be called, to its ports and its gRPC
+// `address`.
 async function startServer(flags) {
   const binary = process.env.SPANNER_SESSION_EMULATOR;
   assert.ok(binary, 'SPANNER_SESSION_EMULATOR must name the server to test');
@@ -25,6 +26,7 @@ async function startServer(flags) {
     [
       '--hostname=localhost',
       '--grpc_port=0',
+      '--http_port=0',
       `--port_file=${portFile}`,
       '--exit_on_stdin_close',
       ...flags,
@@ -62,8 +64,8 @@ async function startServer(flags) {
     await stop();
     throw new Error(`the server ended before it was ready\n${log}`);
   }
-  const {grpc_port: port} = JSON.parse(fs.readFileSync(portFile, 'utf8'));
-  return {port, address: `localhost:${port}`, stop};
+  const {grpc_port: port, http_port: httpPort} = JSON.parse(fs.readFileSync(portFile, 'utf8'));
+  return {port, httpPort, address: `localhost:${port}`, stop};
 }
 
 // Runs `body` with a server of its own.

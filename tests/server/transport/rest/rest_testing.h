@@ -18,7 +18,7 @@
 #include "gtest/gtest.h"
 #include "server/call/method.h"
 #include "server/call/pipeline.h"
-#include "server/transport/http_message.h"
+#include "server/transport/http.h"
 #include "server/transport/open_calls.h"
 #include "server/transport/rest/rest_service.h"
 #include "tests/server/transport/rest/library.pb.h"
@@ -50,13 +50,15 @@ struct TestResponse {
 inline HttpResponse Send(const RestService& service,
                          const TestRequest& request) {
   const auto copy = std::make_unique<TestRequest>(request);
-  const std::vector<std::pair<absl::string_view, absl::string_view>> headers(
-      copy->headers.begin(), copy->headers.end());
-  return service.Handle({.method = copy->method,
-                         .target = copy->target,
-                         .body = copy->body,
-                         .peer = std::string("ipv4:127.0.0.1:4711"),
-                         .headers = headers});
+  const std::vector<HttpRequest::Field> fields(copy->headers.begin(),
+                                               copy->headers.end());
+  HttpRequest sent;
+  sent.method = copy->method;
+  sent.target = copy->target;
+  sent.body = copy->body;
+  sent.peer = "ipv4:127.0.0.1:4711";
+  sent.fields = fields;
+  return service.Handle(sent);
 }
 
 // Reads a response to its end. Sources must not wait.
