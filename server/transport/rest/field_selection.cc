@@ -132,7 +132,7 @@ absl::StatusOr<FieldSelection> FieldSelection::Resolve(
           status = std::move(s);
         }
       }
-      if (!any) return status;
+      if (!any || budget < 0) return status;
       continue;
     }
     const pb::FieldDescriptor* field = FindField(type, name);

@@ -13,6 +13,10 @@ int HexDigit(char c) {
 
 std::optional<std::string> Decode(absl::string_view text, bool keep_slashes,
                                   bool plus_is_blank) {
+  // Almost always there is nothing to do.
+  if (text.find_first_of("%+") == absl::string_view::npos) {
+    return std::string(text);
+  }
   std::string result;
   result.reserve(text.size());
   for (size_t i = 0; i < text.size(); ++i) {

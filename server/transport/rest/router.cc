@@ -38,7 +38,7 @@ Router::Match Router::Find(absl::string_view http_method,
                            absl::string_view path) const {
   Match match;
   const size_t colon = path.rfind(':');
-  if (colon != absl::string_view::npos &&
+  if (colon != absl::string_view::npos && colon + 1 < path.size() &&
       !absl::StrContains(path.substr(colon), '/')) {
     match.path = path.substr(0, colon);
     match.binding = Find({.http_method = http_method,
