@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "boost/asio/error.hpp"
@@ -32,10 +31,10 @@ bool HasBody(int status) { return status != 204 && status != 304; }
 
 // No value can end its line.
 void AppendText(std::string& out, absl::string_view text) {
-  const size_t start = out.size();
+  const auto size = static_cast<std::ptrdiff_t>(text.size());
   out.append(text.data(), text.size());
   std::replace_if(
-      out.begin() + start, out.end(),
+      out.end() - size, out.end(),
       [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
 }
 

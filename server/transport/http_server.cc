@@ -301,8 +301,8 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(
     return absl::InvalidArgumentError("the number of threads is negative");
   }
   if (options.threads == 0) {
-    options.threads =
-        std::clamp<int>(std::thread::hardware_concurrency(), 1, 4);
+    const auto cpus = static_cast<int>(std::thread::hardware_concurrency());
+    options.threads = std::clamp(cpus, 1, 4);
   }
   ListenSockets sockets;
   if (!options.hostname.empty()) {
