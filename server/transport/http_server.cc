@@ -40,7 +40,7 @@ constexpr auto kAcceptPause = std::chrono::milliseconds(50);
 // After so many, the clients that there are have their turn.
 constexpr int kAcceptsAtOnce = 64;
 
-// As gRPC writes it.
+// Like gRPC's peers, but with the brackets of IPv6 as they are.
 std::string PeerName(const sockaddr_storage& address) {
   char host[INET6_ADDRSTRLEN];
   if (address.ss_family == AF_INET) {
