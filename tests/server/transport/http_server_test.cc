@@ -289,6 +289,29 @@ TEST(HttpServerTest, AClientMayCloseItsSideBeforeACompleteReply) {
   EXPECT_TRUE(client.ReadEnd());
 }
 
+// Here the server is reading already when it begins to reply.
+TEST(HttpServerTest, AClientMayCloseItsSideDuringACompleteReply) {
+  HttpTestStream stream;
+  const std::string body(20 << 20, 'x');
+  const auto server = Start(Options([&](const HttpRequest& request) {
+    if (request.target == "/big") return HttpResponse{.body = body};
+    return Streaming(stream)(request);
+  }));
+  HttpTestClient client(server->port());
+  client.Send(HttpGet("/stream") + HttpGet("/big"));
+  stream.Push(HttpStep::Head(200, {}));
+  stream.Push(HttpStep::End());
+  EXPECT_TRUE(client.Read().complete);
+  EXPECT_EQ(client.ReadHead().status, 200);
+  client.CloseSending();
+  HttpTestClient other(server->port());
+  Settle(other);  // The server has seen it.
+  size_t size = 0;
+  while (const auto piece = client.ReadPiece()) size += piece->size();
+  EXPECT_EQ(size, body.size());
+  EXPECT_TRUE(client.ReadEnd());
+}
+
 TEST(HttpServerTest, ManyClientsAtATime) {
   HttpServerOptions options = Options();
   options.threads = 3;
@@ -615,6 +638,46 @@ TEST(HttpServerTest, WakersMayOutliveEverything) {
   server.reset();
   EXPECT_EQ(wakers.size(), 6);
   for (auto& waker : wakers) waker();
+}
+
+TEST(HttpServerTest, AWakerOfAnEarlierWaitMeansNothing) {
+  std::vector<std::function<void()>> wakers;
+  std::atomic<int> steps{0};
+  std::atomic<int> waits{0};
+  const auto server = Start(Options([&](const HttpRequest& request) {
+    class Source : public HttpSource {
+     public:
+      Source(std::vector<std::function<void()>>* wakers,
+             std::atomic<int>* steps, std::atomic<int>* waits)
+          : wakers_(*wakers), steps_(*steps), waits_(*waits) {}
+      HttpStep Next() override {
+        const int step = ++steps_;
+        return step == 3 ? HttpStep::Head(204, {}) : HttpStep::Wait();
+      }
+      void OnReady(std::function<void()> wake) override {
+        wakers_.push_back(std::move(wake));
+        if (++waits_ == 1) wakers_[0]();
+      }
+
+     private:
+      std::vector<std::function<void()>>& wakers_;
+      std::atomic<int>& steps_;
+      std::atomic<int>& waits_;
+    };
+    if (request.target != "/stream") return Echo(request);
+    return HttpResponse{.source =
+                            std::make_unique<Source>(&wakers, &steps, &waits)};
+  }));
+  HttpTestClient client(server->port());
+  client.Send(HttpGet("/stream"));
+  HttpTestClient other(server->port());
+  while (waits < 2) Settle(other);
+  wakers[0]();
+  Settle(other);
+  EXPECT_EQ(steps, 2);
+  wakers[1]();
+  EXPECT_EQ(client.Read().status, 204);
+  EXPECT_EQ(steps, 3);
 }
 
 // ---- Limits and malformed requests -----------------------------------------
