@@ -22,9 +22,12 @@ int64_t ClampedMicros(absl::Time time) {
 
 }  // namespace
 
-Clock::Clock() : offset_(absl::ToUnixMicros(absl::Now()) - SteadyMicros()) {}
+Clock::Clock()
+    : start_(kRunning),
+      offset_(absl::ToUnixMicros(absl::Now()) - SteadyMicros()) {}
 
-Clock::Clock(absl::Time start) : stopped_at_(ClampedMicros(start)) {}
+Clock::Clock(absl::Time start)
+    : start_(ClampedMicros(start)), stopped_at_(start_) {}
 
 int64_t Clock::SteadyMicros() {
   // Unlike CLOCK_MONOTONIC, it goes on while the machine sleeps.
@@ -95,6 +98,15 @@ void Clock::Run() {
   const Change change(this);
   offset_ = Read() - SteadyMicros();
   stopped_at_ = kRunning;
+}
+
+void Clock::Reset() {
+  MutexLock lock(&mu_);
+  const Change change(this);
+  if (start_ == kRunning) {
+    offset_ = absl::ToUnixMicros(absl::Now()) - SteadyMicros();
+  }
+  stopped_at_ = start_;
 }
 
 bool Clock::Alarm::WaitUntil(absl::Time when) {

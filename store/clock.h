@@ -16,9 +16,9 @@ namespace spanner_session_emulator {
 
 // A clock that either runs at the speed of real time or stands still until it
 // is moved. It can be switched between the two at any time, and can be moved in
-// both. Times are whole microseconds. It never goes back: it takes the system's
-// time when it is made, and does not follow later steps of the system's clock.
-// Thread-safe.
+// both. Times are whole microseconds. It never goes back, but by Reset(): it
+// takes the system's time when it is made, and does not follow later steps of
+// the system's clock. Thread-safe.
 class Clock {
  public:
   // The earliest and the latest time that the clock can be set to.
@@ -59,6 +59,12 @@ class Clock {
   void Run();
   bool running() const { return stopped_at_.load() == kRunning; }
 
+  // As it was when it was made: standing at its start, or running at the
+  // system's time of now. May go back, which nothing that lives by the clock
+  // would survive; so only SessionStore::RestartClock() calls this, at an
+  // instant at which no session lives.
+  void Reset();
+
   // A wait for a time of the clock. One thread waits, any thread may wake it.
   class Alarm {
    public:
@@ -93,6 +99,8 @@ class Clock {
 
   // Holds up the readers, and wakes the alarms in the end.
   class Change;
+
+  const int64_t start_;  // kRunning: none, it ran.
 
   // A sequence lock, as readers take no other: all are written under mu_, and
   // within a Change, during which changes_ is odd.

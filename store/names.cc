@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace spanner_session_emulator {
@@ -142,6 +143,29 @@ SessionName::SessionName(const DatabaseName& database, absl::string_view id)
     : full_(absl::StrCat(database.full_, "/", kSessions, id)),
       instance_size_(database.instance_size_),
       database_size_(database.full_.size()) {}
+
+absl::StatusOr<Scope> Scope::Parse(std::string name) {
+  Scope scope;
+  if (name.empty()) return scope;
+  if (absl::Status s = CheckWhole(name, kPattern); !s.ok()) return s;
+  size_t position = 0;
+  bool fits = TakeSegment(name, kProjects, position);
+  for (const absl::string_view collection : {kInstances, kDatabases}) {
+    if (position == name.size()) break;
+    fits = fits && TakeSegment(name, collection, position);
+  }
+  if (!fits || position != name.size()) return Mismatch(name, kPattern);
+  scope.full_ = std::move(name);
+  return scope;
+}
+
+bool Scope::Contains(const DatabaseName& database) const {
+  const absl::string_view name = database.full();
+  // Whole segments only: `databases/test` does not hold `databases/test-2`.
+  return full_.empty() ||
+         (absl::StartsWith(name, full_) &&
+          (name.size() == full_.size() || name[full_.size()] == '/'));
+}
 
 DatabaseName SessionName::database() const {
   return DatabaseName(full_.substr(0, database_size_), instance_size_);

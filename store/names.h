@@ -109,6 +109,35 @@ class SessionName {
   size_t database_size_;  // Of the database's name, a prefix of full_.
 };
 
+// A part of all databases: those of a project, of an instance, a single one, or
+// all of them.
+class Scope {
+ public:
+  static constexpr absl::string_view kPattern =
+      "empty (everything), projects/<project>, "
+      "projects/<project>/instances/<instance> or "
+      "projects/<project>/instances/<instance>/databases/<database>";
+
+  // Everything.
+  Scope() = default;
+  // One database, or one instance's; implicit, as it loses nothing.
+  Scope(const DatabaseName& database) : full_(database.full()) {}
+  Scope(const InstanceName& instance) : full_(instance.full()) {}
+
+  // As InstanceName::Parse, but that the name may be empty.
+  static absl::StatusOr<Scope> Parse(std::string name);
+
+  bool Contains(const DatabaseName& database) const;
+
+  bool is_everything() const { return full_.empty(); }
+  const std::string& full() const { return full_; }
+
+  friend bool operator==(const Scope&, const Scope&) = default;
+
+ private:
+  std::string full_;
+};
+
 }  // namespace spanner_session_emulator
 
 #endif  // SPANNER_SESSION_EMULATOR_STORE_NAMES_H_

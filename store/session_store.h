@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -28,10 +29,24 @@ struct SessionAttributes {
   std::string creator_role;
 };
 
+// Who created a session, as far as the call told.
+struct SessionCreator {
+  std::string user_agent = {};
+  std::string peer = {};  // As `ipv4:127.0.0.1:4711`.
+
+  friend bool operator==(const SessionCreator&,
+                         const SessionCreator&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const SessionCreator& creator) {
+    return H::combine(std::move(h), creator.user_agent, creator.peer);
+  }
+};
+
 // What to create.
 struct SessionTemplate {
   SessionAttributes attributes;
   bool multiplexed = false;
+  SessionCreator creator = {};
 };
 
 // A session at one moment.
@@ -71,7 +86,8 @@ struct SessionLifetimes {
 struct SessionCounts {
   struct Kind {
     int64_t live = 0;
-    // Since the store was made. created = live + deleted + expired.
+    // Since the store was made or the counts were reset; without a reset,
+    // created = live + deleted + expired.
     int64_t created = 0;
     int64_t deleted = 0;  // With those of dropped databases.
     int64_t expired = 0;
@@ -83,17 +99,59 @@ struct SessionCounts {
       expired += other.expired;
       return *this;
     }
+    friend bool operator==(const Kind&, const Kind&) = default;
   };
   Kind regular;
   Kind multiplexed;
+
+  friend bool operator==(const SessionCounts&, const SessionCounts&) = default;
+};
+
+struct DatabaseCounts {
+  DatabaseName database;
+  SessionCounts counts;
+};
+
+// Which sessions an operation is about: those for which all of this holds; by
+// default, all sessions there are.
+struct SessionSelection {
+  Scope scope = {};
+  // By labels. As multiplexed sessions have none, only an empty filter takes
+  // them.
+  SessionFilter filter = {};
+  // Only those of this kind.
+  std::optional<bool> multiplexed = {};
+  // Only those whose last use, or creation, was more than so long ago.
+  std::optional<absl::Duration> idle_longer_than = {};
+  std::optional<absl::Duration> older_than = {};
+};
+
+struct SelectRequest {
+  SessionSelection selection = {};
+  // As in ListRequest.
+  int page_size = 1000;
+  std::string page_token = {};
+};
+
+struct SelectedSession {
+  SessionName name;
+  Session session;
+  SessionCreator creator;
+};
+
+struct SelectPage {
+  std::vector<SelectedSession> sessions;
+  std::string next_page_token;  // Empty: this is the last page.
 };
 
 // Sessions by name. A session is dead, for every function here, as soon as the
 // clock shows more than its last use plus the idle TTL, or more than its
-// creation plus the maximum age; at those instants themselves it is alive.
+// creation plus the maximum age; at those instants themselves it is alive. One
+// that was told to expire at a time is dead from that instant on, if it still
+// lives then.
 //
 // Implementations are thread-safe. No call's cost may grow with the number of
-// sessions, except that of the two that say so.
+// sessions, except that of those that say so; and these stall no other call.
 class SessionStore {
  public:
   // A filtered page looks at so many sessions at the most, and may therefore
@@ -131,11 +189,46 @@ class SessionStore {
   // some of those that were ended may still count, under the cap too.
   virtual int64_t DropDatabase(const DatabaseName& database) = 0;
 
+  // Makes a session of either kind expire: when the clock shows `at`, and at
+  // once if it does so already. Only shortens a life: of several times the
+  // earliest counts, and a session may die of age before. Returns whether it
+  // was alive.
+  virtual bool Expire(const SessionName& name, absl::Time at) = 0;
+
+  // The same for the sessions of a selection. Returns how many were alive. All
+  // that exist when the call begins are looked at; those that are created
+  // meanwhile may be missed. Cost grows with the number of sessions in the
+  // selection's scope.
+  virtual int64_t Delete(const SessionSelection& selection) = 0;
+  virtual int64_t Expire(const SessionSelection& selection, absl::Time at) = 0;
+
+  // The sessions of a selection and who created them, a page at a time:
+  // database by database, in the order of the databases' first use, of each
+  // the regular sessions and then the multiplexed ones, in the order of their
+  // creation. Pages hold what those of List hold, and are no use either.
+  // INVALID_ARGUMENT if the page token is not of this selection. Cost grows
+  // with the number of databases.
+  virtual absl::StatusOr<SelectPage> Select(const SelectRequest& request) = 0;
+
   // Of one database, and of all. Exact unless other calls are under way. Cost
   // grows with the number of sessions that have died of age and were not
   // cleared up yet, and with the number of databases.
   virtual SessionCounts Counts(const DatabaseName& database) = 0;
   virtual SessionCounts TotalCounts() = 0;
+  // Of each database in the scope that has anything to count, in the order of
+  // their first use.
+  virtual std::vector<DatabaseCounts> CountsByDatabase(const Scope& scope) = 0;
+
+  // Counts what was created and what has ended from 0 again, in the databases
+  // of the scope; the living stay counted as living. Cost as that of counting.
+  virtual void ResetCounts(const Scope& scope) = 0;
+
+  // Ends all sessions (they count as deleted, and are returned as their number)
+  // and resets the clock at an instant at which none lives: a clock that goes
+  // back would give the sessions that saw it a longer life. Those that are
+  // created meanwhile are created either before and ended, or after. Cost grows
+  // with the number of sessions; only at the instant itself do others wait.
+  virtual int64_t RestartClock() = 0;
 };
 
 }  // namespace spanner_session_emulator

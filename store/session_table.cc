@@ -25,6 +25,14 @@ int64_t ToMicros(absl::Duration duration) {
              : absl::ToInt64Microseconds(duration);
 }
 
+// The first time of the clock that is not before `time`.
+int64_t FirstMicrosFrom(absl::Time time) {
+  const absl::Time clamped =
+      std::clamp(time, Clock::Earliest(), Clock::Latest());
+  const int64_t micros = absl::ToUnixMicros(clamped);
+  return absl::FromUnixMicros(micros) < clamped ? micros + 1 : micros;
+}
+
 int64_t AddOrForever(int64_t time, int64_t duration) {
   return duration > kForever - time ? kForever : time + duration;
 }
@@ -54,6 +62,11 @@ uint64_t Random() {
     left = pool.size();
   }
   return pool[--left];
+}
+
+bool Matches(const SessionFilter& filter, const Session& session) {
+  return filter.empty() || (session.attributes != nullptr &&
+                            filter.Matches(session.attributes->labels));
 }
 
 }  // namespace
@@ -108,10 +121,25 @@ SessionTable::Database& SessionTable::FindOrAdd(const DatabaseName& name) {
   if (database == nullptr) {
     const auto it = options_.database_lifetimes.find(name);
     database = std::make_unique<Database>(
-        name, it == options_.database_lifetimes.end() ? options_.lifetimes
-                                                      : it->second);
+        name, databases_by_ordinal_.size(),
+        it == options_.database_lifetimes.end() ? options_.lifetimes
+                                                : it->second);
+    databases_by_ordinal_.push_back(database.get());
   }
   return *database;
+}
+
+std::vector<SessionTable::Database*> SessionTable::DatabasesOf(
+    const Scope& scope) {
+  std::vector<Database*> all;
+  {
+    MutexLock lock(&databases_mu_);
+    all = databases_by_ordinal_;
+  }
+  std::erase_if(all, [&](const Database* database) {
+    return !scope.Contains(database->name);
+  });
+  return all;
 }
 
 int SessionTable::Reserve(int count) {
@@ -125,10 +153,9 @@ int SessionTable::Reserve(int count) {
     return taken;
   };
   int64_t taken = take(count);
-  const int64_t now = clock_->NowMicros();
   for (Shard& shard : shards_) {
     // No more than is needed: a caller is waiting.
-    while (taken < count && SweepStep(shard, now)) {
+    while (taken < count && SweepStep(shard)) {
       taken += take(count - taken);
     }
     if (taken < count) taken += take(count - taken);
@@ -164,6 +191,7 @@ std::vector<NamedSession> SessionTable::Create(const DatabaseName& database,
       !what.attributes.creator_role.empty()) {
     attributes = std::make_shared<const SessionAttributes>(what.attributes);
   }
+  CreatorPool::Entry* const creator = creators_.Add(what.creator, fitting);
   Database& record = FindOrAdd(database);
   const int kind = what.multiplexed ? 1 : 0;
 
@@ -187,6 +215,7 @@ std::vector<NamedSession> SessionTable::Create(const DatabaseName& database,
       slot->number = number;
       slot->database = &record;
       slot->attributes = attributes;
+      slot->creator = creator;
       shard.wheel.Insert(slot,
                          AddOrForever(record.lifetimes.LastAlive(*slot), 1));
       session = Snapshot(*slot);
@@ -201,9 +230,15 @@ std::vector<NamedSession> SessionTable::Create(const DatabaseName& database,
   return created;
 }
 
-bool SessionTable::IsAlive(const Slot& slot, int64_t now) const {
+int64_t SessionTable::LastAlive(const Slot& slot, const Shard& shard) {
+  const int64_t of_age = slot.database->lifetimes.LastAlive(slot);
+  if (!slot.has_expire_at) return of_age;
+  return std::min(of_age, shard.expire_at.at(slot.index) - 1);
+}
+
+bool SessionTable::IsAlive(const Slot& slot, const Shard& shard, int64_t now) {
   return slot.state == Slot::State::kHoldsSession &&
-         now <= slot.database->lifetimes.LastAlive(slot) &&
+         now <= LastAlive(slot, shard) &&
          slot.number >= slot.database->first_number.load();
 }
 
@@ -213,7 +248,7 @@ SessionTable::Slot* SessionTable::FindAlive(const SessionName& name,
   const size_t position = key.slot / kShards;
   if (position / kChunk >= shard.chunks.size()) return nullptr;
   Slot& slot = shard.chunks[position / kChunk][position % kChunk];
-  if (slot.random != key.random || !IsAlive(slot, now) ||
+  if (slot.random != key.random || !IsAlive(slot, shard, now) ||
       slot.database->name.full() != name.database_full()) {
     return nullptr;
   }
@@ -250,12 +285,19 @@ std::optional<Session> SessionTable::Use(const SessionName& name) {
 
 absl::StatusOr<ListPage> SessionTable::List(const DatabaseName& database,
                                             const ListRequest& request) {
-  uint64_t last_seen = 0;
+  // What a page token must be of.
+  const std::string list =
+      absl::StrCat(database.full(), "\n", request.filter.Canonical());
+  Position position;
   if (!request.page_token.empty()) {
-    const absl::StatusOr<uint64_t> number =
-        ReadPageToken(database, request.filter, request.page_token);
-    if (!number.ok()) return number.status();
-    last_seen = *number;
+    const std::optional<Position> read =
+        ReadPageToken(list, request.page_token);
+    if (!read.has_value()) {
+      return absl::InvalidArgumentError(
+          "is not a next_page_token of this list: it must come from a list of "
+          "the same database with the same filter");
+    }
+    position = *read;
   }
   ListPage page;
   Database* record = Find(database);
@@ -271,18 +313,13 @@ absl::StatusOr<ListPage> SessionTable::List(const DatabaseName& database,
   };
   while (more && room() > 0) {
     candidates.clear();
-    more = ReadCandidates(*record, last_seen, std::min(room(), kListStep),
-                          candidates);
+    more = ReadCandidates(*record, /*kind=*/0, position.number,
+                          std::min(room(), kListStep), candidates);
     for (Candidate& candidate : candidates) {
       ++examined;
-      last_seen = candidate.number;
+      position.number = candidate.number;
       const Session& session = candidate.session;
-      if (!candidate.alive ||
-          (!request.filter.empty() &&
-           (session.attributes == nullptr ||
-            !request.filter.Matches(session.attributes->labels)))) {
-        continue;
-      }
+      if (!candidate.alive || !Matches(request.filter, session)) continue;
       const SessionIdCodec::Id id = codec_.Encode(candidate.key);
       page.sessions.push_back(
           {SessionName(database, absl::string_view(id.data(), id.size())),
@@ -290,24 +327,27 @@ absl::StatusOr<ListPage> SessionTable::List(const DatabaseName& database,
     }
   }
   if (more) {
-    page.next_page_token = PageToken(database, request.filter, last_seen);
+    page.next_page_token = PageToken(list, position);
   }
   return page;
 }
 
-bool SessionTable::ReadCandidates(Database& database, uint64_t after, int count,
+bool SessionTable::ReadCandidates(Database& database, int kind, uint64_t after,
+                                  int count,
                                   std::vector<Candidate>& candidates) {
   MutexLock database_lock(&database.mu);
-  const auto& list = database.lists[0];
+  const auto& list = database.lists[kind];
   auto it = list.upper_bound(after);
   for (; it != list.end() && candidates.size() < static_cast<size_t>(count);
        ++it) {
     Slot& slot = *it->second;
     // An index never changes.
-    Candidate candidate = {.number = it->first, .key = {.slot = slot.index}};
+    Candidate candidate = {
+        .number = it->first, .slot = &slot, .key = {.slot = slot.index}};
     {
-      MutexLock shard_lock(&ShardOf(slot.index).mu);
-      candidate.alive = IsAlive(slot, clock_->NowMicros());
+      Shard& shard = ShardOf(slot.index);
+      MutexLock shard_lock(&shard.mu);
+      candidate.alive = IsAlive(slot, shard, clock_->NowMicros());
       if (candidate.alive) {
         candidate.key.random = slot.random;
         candidate.session = Snapshot(slot);
@@ -322,6 +362,11 @@ void SessionTable::Empty(Slot& slot, Shard& shard, End end) {
   shard.wheel.Remove(&slot);
   slot.state = Slot::State::kBeingFreed;
   slot.attributes.reset();
+  creators_.Remove(std::exchange(slot.creator, nullptr));
+  if (slot.has_expire_at) {
+    shard.expire_at.erase(slot.index);
+    slot.has_expire_at = false;
+  }
   Counters& counters = slot.database->counters[slot.multiplexed ? 1 : 0];
   ++(end == End::kDeleted ? counters.deleted : counters.expired);
   // Under the shard's lock: whoever has been through all shards after a death
@@ -374,7 +419,6 @@ int64_t SessionTable::DropDatabase(const DatabaseName& database) {
     record->first_number.store(first_number);
   }
   // All are dead now; the rest is clearing up, a few at a time.
-  const int64_t now = clock_->NowMicros();
   int64_t dropped = 0;
   for (int kind = 0; kind < 2; ++kind) {
     while (true) {
@@ -397,7 +441,7 @@ int64_t SessionTable::DropDatabase(const DatabaseName& database) {
               slot->database != record || slot->number >= first_number) {
             continue;
           }
-          const bool expired = now > record->lifetimes.LastAlive(*slot);
+          const bool expired = clock_->NowMicros() > LastAlive(*slot, shard);
           Empty(*slot, shard, expired ? End::kExpired : End::kDeleted);
           if (!expired) ++dropped;
         }
@@ -408,18 +452,225 @@ int64_t SessionTable::DropDatabase(const DatabaseName& database) {
   return dropped;
 }
 
-bool SessionTable::SweepStep(Shard& shard, int64_t now) {
+bool SessionTable::Walk(const SessionSelection& selection,
+                        int64_t most_examined, Position& position,
+                        Visitor visit) {
+  // Whatever is created from now on is left out, or the walk might never end.
+  const uint64_t end = next_number_.load();
+  const int64_t idle =
+      ToMicros(selection.idle_longer_than.value_or(-absl::InfiniteDuration()));
+  const int64_t age =
+      ToMicros(selection.older_than.value_or(-absl::InfiniteDuration()));
+  const Position from = position;
+  int64_t examined = 0;
+  std::vector<Candidate> candidates;
+  for (Database* database : DatabasesOf(selection.scope)) {
+    for (int kind = 0; kind < 2; ++kind) {
+      if (selection.multiplexed.value_or(kind == 1) != (kind == 1)) continue;
+      const std::pair list(database->ordinal, kind);
+      const std::pair first_list(from.database, from.kind);
+      if (list < first_list) continue;
+      position = {.database = database->ordinal,
+                  .kind = kind,
+                  .number = list == first_list ? from.number : 0};
+      bool more = true;
+      while (more) {
+        if (examined >= most_examined) return true;
+        candidates.clear();
+        more = ReadCandidates(*database, kind, position.number,
+                              static_cast<int>(std::min<int64_t>(
+                                  kListStep, most_examined - examined)),
+                              candidates);
+        // Labels never change and take the longest to look at: without a lock.
+        for (const Candidate& candidate : candidates) {
+          if (candidate.number >= end) {
+            more = false;
+            break;
+          }
+          ++examined;
+          Visit what = Visit::kKeep;
+          if (candidate.alive && Matches(selection.filter, candidate.session)) {
+            Slot& slot = *candidate.slot;
+            Shard& shard = ShardOf(slot.index);
+            {
+              MutexLock lock(&shard.mu);
+              const int64_t now = clock_->NowMicros();
+              // Meanwhile it may have ended, have been used, and its slot may
+              // hold another.
+              if (slot.number == candidate.number &&
+                  IsAlive(slot, shard, now) &&
+                  now - slot.last_use_micros > idle &&
+                  now - slot.create_micros > age) {
+                what = visit(candidate, slot, shard, now);
+              }
+              if (what == Visit::kDelete) Empty(slot, shard, End::kDeleted);
+              if (what == Visit::kExpire) Empty(slot, shard, End::kExpired);
+            }
+            if (what == Visit::kStopBefore) return true;
+            if (what != Visit::kKeep) {
+              Slot* const emptied = &slot;
+              Free(shard, absl::MakeConstSpan(&emptied, 1));
+            }
+          }
+          position.number = candidate.number;
+        }
+      }
+    }
+  }
+  return false;
+}
+
+int64_t SessionTable::Delete(const SessionSelection& selection) {
+  int64_t deleted = 0;
+  Position position;
+  Walk(selection, kForever, position,
+       [&](const Candidate&, Slot&, Shard&, int64_t) {
+         ++deleted;
+         return Visit::kDelete;
+       });
+  return deleted;
+}
+
+void SessionTable::SetExpireAt(Slot& slot, Shard& shard, int64_t at) {
+  const auto [it, added] = shard.expire_at.try_emplace(slot.index, at);
+  it->second = std::min(it->second, at);
+  slot.has_expire_at = true;
+  // Deadlines that come earlier must be told to the wheel.
+  shard.wheel.Remove(&slot);
+  shard.wheel.Insert(&slot, AddOrForever(LastAlive(slot, shard), 1));
+}
+
+bool SessionTable::Expire(const SessionName& name, absl::Time at) {
+  const std::optional<SessionKey> key = codec_.Decode(name.id());
+  if (!key.has_value()) return false;
+  const int64_t at_micros = FirstMicrosFrom(at);
+  Shard& shard = ShardOf(key->slot);
+  Slot* slot;
+  bool ended;
+  {
+    MutexLock lock(&shard.mu);
+    const int64_t now = clock_->NowMicros();
+    slot = FindAlive(name, *key, shard, now);
+    if (slot == nullptr) return false;
+    ended = at_micros <= now;
+    if (ended) {
+      Empty(*slot, shard, End::kExpired);
+    } else {
+      SetExpireAt(*slot, shard, at_micros);
+    }
+  }
+  if (ended) {
+    Free(shard, absl::MakeConstSpan(&slot, 1));
+  } else {
+    sweep_alarm_.Wake();  // It may be waiting for later.
+  }
+  return true;
+}
+
+int64_t SessionTable::Expire(const SessionSelection& selection, absl::Time at) {
+  const int64_t at_micros = FirstMicrosFrom(at);
+  int64_t expired = 0;
+  Position position;
+  Walk(selection, kForever, position,
+       [&](const Candidate&, Slot& slot, Shard& shard, int64_t now) {
+         ++expired;
+         if (at_micros <= now) return Visit::kExpire;
+         SetExpireAt(slot, shard, at_micros);
+         return Visit::kKeep;
+       });
+  sweep_alarm_.Wake();
+  return expired;
+}
+
+absl::StatusOr<SelectPage> SessionTable::Select(const SelectRequest& request) {
+  const SessionSelection& selection = request.selection;
+  const auto text = [](const auto& value) {
+    return value.has_value() ? absl::StrCat(*value) : std::string("any");
+  };
+  const auto duration_text = [](const std::optional<absl::Duration>& value) {
+    return value.has_value() ? absl::FormatDuration(*value) : "any";
+  };
+  const std::string list = absl::StrCat(
+      "select\n", selection.scope.full(), "\n", selection.filter.Canonical(),
+      "\n", text(selection.multiplexed), "\n",
+      duration_text(selection.idle_longer_than), "\n",
+      duration_text(selection.older_than));
+  Position position;
+  if (!request.page_token.empty()) {
+    const std::optional<Position> read =
+        ReadPageToken(list, request.page_token);
+    if (!read.has_value()) {
+      return absl::InvalidArgumentError(
+          "is not a next_page_token of this list: it must come from a list "
+          "with the same selection");
+    }
+    position = *read;
+  }
+  SelectPage page;
+  const bool more = Walk(
+      selection, kMaxExaminedPerPage, position,
+      [&](const Candidate& candidate, Slot& slot, Shard&, int64_t) {
+        if (page.sessions.size() >= static_cast<size_t>(request.page_size)) {
+          return Visit::kStopBefore;
+        }
+        const SessionIdCodec::Id id = codec_.Encode(candidate.key);
+        page.sessions.push_back(
+            {.name = SessionName(slot.database->name,
+                                 absl::string_view(id.data(), id.size())),
+             .session = Snapshot(slot),
+             .creator = slot.creator == nullptr ? SessionCreator()
+                                                : slot.creator->first});
+        return Visit::kKeep;
+      });
+  if (more) page.next_page_token = PageToken(list, position);
+  return page;
+}
+
+// Many locks at a time are beyond the compiler's analysis.
+int64_t SessionTable::RestartClock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  // Most of them first, a few under each lock, so that little is left to do
+  // while everybody waits.
+  Sweep();
+  int64_t deleted = Delete(SessionSelection());
+  std::vector<Slot*> rest;
+  {
+    std::vector<std::unique_ptr<MutexLock>> locks;
+    for (Shard& shard : shards_) {
+      locks.push_back(std::make_unique<MutexLock>(&shard.mu));
+    }
+    const int64_t now = clock_->NowMicros();
+    for (Shard& shard : shards_) {
+      while (Slot* slot = shard.wheel.PopRipe(TimerWheel<Slot>::kNever)) {
+        shard.wheel.Insert(slot, kForever);  // Where Empty() looks for it.
+        const bool expired = now > LastAlive(*slot, shard);
+        Empty(*slot, shard, expired ? End::kExpired : End::kDeleted);
+        if (!expired) ++deleted;
+        rest.push_back(slot);
+      }
+      shard.wheel = {};  // Its time goes back, too.
+    }
+    clock_->Reset();
+  }
+  for (Slot* slot : rest) {
+    Free(ShardOf(slot->index), absl::MakeConstSpan(&slot, 1));
+  }
+  sweep_alarm_.Wake();  // It may be waiting for what is far ahead now.
+  return deleted;
+}
+
+bool SessionTable::SweepStep(Shard& shard) {
   std::vector<Slot*> dead;
   bool more = true;
   {
     MutexLock lock(&shard.mu);
+    const int64_t now = clock_->NowMicros();
     for (int i = 0; i < kSweepStep; ++i) {
       Slot* slot = shard.wheel.PopRipe(now);
       if (slot == nullptr) {
         more = false;
         break;
       }
-      const int64_t last_alive = slot->database->lifetimes.LastAlive(*slot);
+      const int64_t last_alive = LastAlive(*slot, shard);
       shard.wheel.Insert(slot, AddOrForever(last_alive, 1));
       if (now > last_alive) {
         Empty(*slot, shard, End::kExpired);
@@ -431,18 +682,19 @@ bool SessionTable::SweepStep(Shard& shard, int64_t now) {
   return more;
 }
 
-void SessionTable::Sweep(int64_t now) {
+void SessionTable::Sweep() {
   for (Shard& shard : shards_) {
-    while (SweepStep(shard, now)) {
+    while (SweepStep(shard)) {
     }
   }
 }
 
 void SessionTable::SweepUntilShutdown() {
   while (!shutting_down_) {
-    // One time for all: if the clock moves meanwhile, the wait will be short.
+    // If the clock moves on meanwhile, the wait will be short; if it is reset
+    // or somebody is told to expire, a wake-up follows.
     const int64_t now = clock_->NowMicros();
-    Sweep(now);
+    Sweep();
     // Whatever is created from now on lives at least so long.
     int64_t next = AddOrForever(now, shortest_lifetime_);
     for (Shard& shard : shards_) {
@@ -457,58 +709,76 @@ void SessionTable::SweepUntilShutdown() {
 SessionCounts SessionTable::CountsOf(Database& database) {
   // Creation is counted under this lock, before anybody can end the session.
   MutexLock lock(&database.mu);
-  return {.regular = database.counters[0].Read(),
-          .multiplexed = database.counters[1].Read()};
+  const auto since = [](SessionCounts::Kind now,
+                        const SessionCounts::Kind& before) {
+    now.created -= before.created;
+    now.deleted -= before.deleted;
+    now.expired -= before.expired;
+    return now;
+  };
+  return {.regular = since(database.counters[0].Read(),
+                           database.counts_before.regular),
+          .multiplexed = since(database.counters[1].Read(),
+                               database.counts_before.multiplexed)};
 }
 
 SessionCounts SessionTable::Counts(const DatabaseName& database) {
-  Sweep(clock_->NowMicros());
+  Sweep();
   Database* record = Find(database);
   return record == nullptr ? SessionCounts() : CountsOf(*record);
 }
 
 SessionCounts SessionTable::TotalCounts() {
-  Sweep(clock_->NowMicros());
-  std::vector<Database*> records;
-  {
-    MutexLock lock(&databases_mu_);
-    for (const auto& [name, record] : databases_) {
-      records.push_back(record.get());
-    }
-  }
   SessionCounts total;
-  for (Database* record : records) {
-    const SessionCounts counts = CountsOf(*record);
-    total.regular += counts.regular;
-    total.multiplexed += counts.multiplexed;
+  for (const DatabaseCounts& database : CountsByDatabase(Scope())) {
+    total.regular += database.counts.regular;
+    total.multiplexed += database.counts.multiplexed;
   }
   return total;
 }
 
-std::string SessionTable::PageToken(const DatabaseName& database,
-                                    const SessionFilter& filter,
-                                    uint64_t number) const {
-  const size_t proof =
-      absl::HashOf(secret_, database, filter.Canonical(), number);
-  return absl::WebSafeBase64Escape(
-      absl::StrCat(absl::Hex(number), ".", absl::Hex(proof)));
+std::vector<DatabaseCounts> SessionTable::CountsByDatabase(const Scope& scope) {
+  Sweep();
+  std::vector<DatabaseCounts> all;
+  for (Database* record : DatabasesOf(scope)) {
+    const SessionCounts counts = CountsOf(*record);
+    if (counts != SessionCounts()) all.push_back({record->name, counts});
+  }
+  return all;
 }
 
-absl::StatusOr<uint64_t> SessionTable::ReadPageToken(
-    const DatabaseName& database, const SessionFilter& filter,
-    absl::string_view token) const {
-  std::string text;
-  uint64_t number = 0;
-  if (absl::WebSafeBase64Unescape(token, &text)) {
-    const std::vector<absl::string_view> parts = absl::StrSplit(text, '.');
-    if (absl::SimpleHexAtoi(parts[0], &number) &&
-        token == PageToken(database, filter, number)) {
-      return number;
-    }
+void SessionTable::ResetCounts(const Scope& scope) {
+  // Those that have died by now did so before.
+  Sweep();
+  for (Database* record : DatabasesOf(scope)) {
+    MutexLock lock(&record->mu);
+    record->counts_before = {.regular = record->counters[0].Read(),
+                             .multiplexed = record->counters[1].Read()};
   }
-  return absl::InvalidArgumentError(
-      "is not a next_page_token of this list: it must come from a list of the "
-      "same database with the same filter");
+}
+
+std::string SessionTable::PageToken(absl::string_view list,
+                                    const Position& position) const {
+  const size_t proof = absl::HashOf(secret_, list, position.database,
+                                    position.kind, position.number);
+  return absl::WebSafeBase64Escape(
+      absl::StrCat(absl::Hex(position.number), ".", absl::Hex(position.kind),
+                   ".", absl::Hex(position.database), ".", absl::Hex(proof)));
+}
+
+std::optional<SessionTable::Position> SessionTable::ReadPageToken(
+    absl::string_view list, absl::string_view token) const {
+  std::string text;
+  if (!absl::WebSafeBase64Unescape(token, &text)) return std::nullopt;
+  const std::vector<absl::string_view> parts = absl::StrSplit(text, '.');
+  Position position;
+  if (parts.size() == 4 && absl::SimpleHexAtoi(parts[0], &position.number) &&
+      absl::SimpleHexAtoi(parts[1], &position.kind) &&
+      absl::SimpleHexAtoi(parts[2], &position.database) &&
+      token == PageToken(list, position)) {
+    return position;
+  }
+  return std::nullopt;
 }
 
 }  // namespace spanner_session_emulator

@@ -13,8 +13,10 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
 #include "store/clock.h"
+#include "store/creator_pool.h"
 #include "store/mutex.h"
 #include "store/session_id.h"
 #include "store/session_store.h"
@@ -54,7 +56,10 @@ struct SessionTableOptions {
 // number leaves the database's list; its slot becomes free. In between, the
 // list leads to an empty slot and skips it.
 //
-// Lock order: database, then shard. Thread-safe.
+// Time, too, is read under the shard's lock, and the clock is only reset while
+// all of these are held: nobody acts on a time from before.
+//
+// Lock order: database, then shard (several only in their order). Thread-safe.
 class SessionTable final : public SessionStore {
  public:
   // How late at most, by the clock, dead sessions give back their memory.
@@ -75,14 +80,23 @@ class SessionTable final : public SessionStore {
                                 const ListRequest& request) override;
   bool Delete(const SessionName& name) override;
   int64_t DropDatabase(const DatabaseName& database) override;
+  bool Expire(const SessionName& name, absl::Time at) override;
+  int64_t Delete(const SessionSelection& selection) override;
+  int64_t Expire(const SessionSelection& selection, absl::Time at) override;
+  absl::StatusOr<SelectPage> Select(const SelectRequest& request) override;
   SessionCounts Counts(const DatabaseName& database) override;
   SessionCounts TotalCounts() override;
+  std::vector<DatabaseCounts> CountsByDatabase(const Scope& scope) override;
+  void ResetCounts(const Scope& scope) override;
+  int64_t RestartClock() override;
 
   // How many slots hold a session, the dead that are not cleared up included.
   // For tests and metrics.
   int64_t occupied_slots() const {
     return occupied_.load(std::memory_order_relaxed);
   }
+  // How many creators are remembered. For the same.
+  size_t creators() { return creators_.size(); }
 
  private:
   struct Database;
@@ -92,7 +106,9 @@ class SessionTable final : public SessionStore {
     enum class State : uint8_t { kFree, kHoldsSession, kBeingFreed };
 
     State state = State::kFree;
-    bool multiplexed = false;
+    bool multiplexed : 1 = false;
+    // The shard's expire_at says when.
+    bool has_expire_at : 1 = false;
     uint32_t index = 0;
     std::array<uint64_t, 2> random = {};
     int64_t create_micros = 0;
@@ -100,12 +116,15 @@ class SessionTable final : public SessionStore {
     uint64_t number = 0;  // In the order of creation, over all databases.
     Database* database = nullptr;
     std::shared_ptr<const SessionAttributes> attributes;
+    CreatorPool::Entry* creator = nullptr;
   };
+  static_assert(sizeof(Slot) <= 96, "there are millions of them");
 
   // Microseconds; kForever stands for an infinite duration.
   struct Lifetimes {
     explicit Lifetimes(const SessionLifetimes& lifetimes);
-    // The last instant at which the session in `slot` is alive.
+    // The last instant at which the session in `slot` is alive, unless it was
+    // told to expire.
     int64_t LastAlive(const Slot& slot) const;
 
     int64_t idle_ttl;
@@ -122,10 +141,12 @@ class SessionTable final : public SessionStore {
   };
 
   struct Database {
-    Database(DatabaseName name, const SessionLifetimes& lifetimes)
-        : name(std::move(name)), lifetimes(lifetimes) {}
+    Database(DatabaseName name, size_t ordinal,
+             const SessionLifetimes& lifetimes)
+        : name(std::move(name)), ordinal(ordinal), lifetimes(lifetimes) {}
 
     const DatabaseName name;
+    const size_t ordinal;  // In the order of first use.
     const Lifetimes lifetimes;
     Mutex mu;
     // By creation number; [0] regular sessions, [1] multiplexed ones.
@@ -133,6 +154,8 @@ class SessionTable final : public SessionStore {
     // Sessions with a lower number have been dropped, all at once.
     std::atomic<uint64_t> first_number{0};
     std::array<Counters, 2> counters;
+    // What they were when counting began anew.
+    SessionCounts counts_before ABSL_GUARDED_BY(mu);
   };
 
   // How a session ended, which decides where it is counted.
@@ -152,6 +175,9 @@ class SessionTable final : public SessionStore {
     // Linked by timer_next, as a free slot is in no wheel.
     Slot* free ABSL_GUARDED_BY(mu) = nullptr;
     TimerWheel<Slot> wheel ABSL_GUARDED_BY(mu);
+    // By slot index, of the few sessions that were told when to expire: the
+    // first instant at which they are dead.
+    absl::flat_hash_map<uint32_t, int64_t> expire_at ABSL_GUARDED_BY(mu);
   };
 
   Shard& ShardOf(uint32_t slot_index) { return shards_[slot_index % kShards]; }
@@ -170,21 +196,50 @@ class SessionTable final : public SessionStore {
   // The slot of a session that is alive, or null.
   Slot* FindAlive(const SessionName& name, const SessionKey& key, Shard& shard,
                   int64_t now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
-  bool IsAlive(const Slot& slot, int64_t now) const;
+  // The last instant at which the session in `slot` is alive.
+  static int64_t LastAlive(const Slot& slot, const Shard& shard)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
+  static bool IsAlive(const Slot& slot, const Shard& shard, int64_t now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
   std::optional<Session> Read(const SessionName& name, bool use);
   static Session Snapshot(const Slot& slot);
 
   // A session of a list, as it was when its place in the list was read.
   struct Candidate {
     uint64_t number = 0;
+    Slot* slot = nullptr;
     SessionKey key = {};
     bool alive = false;
     Session session = {};  // If alive.
   };
-  // Reads up to `count` from behind number `after`. Returns whether there are
-  // more.
-  bool ReadCandidates(Database& database, uint64_t after, int count,
+  // Reads up to `count` of a kind from behind number `after`. Returns whether
+  // there are more.
+  bool ReadCandidates(Database& database, int kind, uint64_t after, int count,
                       std::vector<Candidate>& candidates);
+
+  // A place in all lists, one after the other: behind that session.
+  struct Position {
+    size_t database = 0;  // Its ordinal.
+    int kind = 0;
+    uint64_t number = 0;
+  };
+  // What becomes of a session that a walk has come to.
+  enum class Visit { kKeep, kDelete, kExpire, kStopBefore };
+  using Visitor = absl::FunctionRef<Visit(
+      const Candidate& candidate, Slot& slot, Shard& shard, int64_t now)>;
+  // Goes on from `position` to the selection's sessions, a few under each lock,
+  // and calls `visit` under the lock of the session's shard. Returns whether it
+  // was stopped, by `visit` or after looking at `most_examined` sessions,
+  // rather than having come to the end; `position` is behind what it has done.
+  bool Walk(const SessionSelection& selection, int64_t most_examined,
+            Position& position, Visitor visit);
+
+  // The records of a scope's databases, by ordinal.
+  std::vector<Database*> DatabasesOf(const Scope& scope);
+
+  // Makes a session that is alive expire at `at`, which is still ahead.
+  static void SetExpireAt(Slot& slot, Shard& shard, int64_t at)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
 
   // The three steps of an end; see above. `slots` are of one shard.
   void Empty(Slot& slot, Shard& shard, End end)
@@ -192,19 +247,18 @@ class SessionTable final : public SessionStore {
   void Free(Shard& shard, absl::Span<Slot* const> slots);
 
   // Clears up to kSweepStep dead sessions of a shard. Returns false when none
-  // is left that is dead at `now`.
-  bool SweepStep(Shard& shard, int64_t now);
-  // Clears up all that are dead at `now`.
-  void Sweep(int64_t now);
+  // is left.
+  bool SweepStep(Shard& shard);
+  // Clears up all that are dead.
+  void Sweep();
   void SweepUntilShutdown();
 
   static SessionCounts CountsOf(Database& database);
 
-  std::string PageToken(const DatabaseName& database,
-                        const SessionFilter& filter, uint64_t number) const;
-  absl::StatusOr<uint64_t> ReadPageToken(const DatabaseName& database,
-                                         const SessionFilter& filter,
-                                         absl::string_view token) const;
+  // A page token of the list that `list` describes, and what is in it.
+  std::string PageToken(absl::string_view list, const Position& position) const;
+  std::optional<Position> ReadPageToken(absl::string_view list,
+                                        absl::string_view token) const;
 
   Clock* const clock_;
   const SessionTableOptions options_;
@@ -222,6 +276,10 @@ class SessionTable final : public SessionStore {
   // Records stay: they hold counts, and slots point to them.
   absl::flat_hash_map<DatabaseName, std::unique_ptr<Database>> databases_
       ABSL_GUARDED_BY(databases_mu_);
+  // The same, by ordinal.
+  std::vector<Database*> databases_by_ordinal_ ABSL_GUARDED_BY(databases_mu_);
+
+  CreatorPool creators_;
 
   Clock::Alarm sweep_alarm_;
   std::atomic<bool> shutting_down_{false};

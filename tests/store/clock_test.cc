@@ -244,6 +244,30 @@ TEST(ClockTest, RunHasNoEffectOnARunningClock) {
   EXPECT_GT(clock.Now(), SystemNow() + absl::Hours(2) - kDrift);
 }
 
+TEST(ClockTest, AResetClockStandsAtItsStart) {
+  Clock clock(absl::FromUnixSeconds(1000));
+  for (const bool running : {false, true}) {
+    if (running) clock.Run();
+    ASSERT_TRUE(clock.Advance(absl::Hours(1)).ok());
+    clock.Reset();
+    EXPECT_FALSE(clock.running());
+    EXPECT_EQ(clock.Now(), absl::FromUnixSeconds(1000));
+  }
+}
+
+TEST(ClockTest, AResetClockRunsWithTheSystemIfItDidSoAtFirst) {
+  Clock clock;
+  for (const bool running : {true, false}) {
+    if (!running) clock.Stop();
+    ASSERT_TRUE(clock.Advance(absl::Hours(1000)).ok());
+    const absl::Time before = absl::Now();
+    clock.Reset();
+    EXPECT_TRUE(clock.running());
+    EXPECT_GE(clock.Now(), absl::FromUnixMicros(absl::ToUnixMicros(before)));
+    EXPECT_LE(clock.Now(), before + absl::Hours(1));
+  }
+}
+
 TEST(ClockTest, ShowsEveryMoveAcrossSwitches) {
   Clock clock(Start());
   clock.Run();

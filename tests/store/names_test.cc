@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -429,6 +430,48 @@ TEST(NamesTest, NamesDifferInEveryPart) {
 TEST(NamesTest, CaseMatters) {
   EXPECT_FALSE(*Parse<DatabaseName>("projects/p/instances/i/databases/D") ==
                *Parse<DatabaseName>(kDatabase));
+}
+
+TEST(ScopeTest, HoldsWholeSegments) {
+  const DatabaseName database =
+      *DatabaseName::Parse("projects/p/instances/i/databases/d");
+  for (const char* text : {"", "projects/p", "projects/p/instances/i",
+                           "projects/p/instances/i/databases/d"}) {
+    const absl::StatusOr<Scope> scope = Scope::Parse(text);
+    ASSERT_TRUE(scope.ok()) << scope.status();
+    EXPECT_EQ(scope->full(), text);
+    EXPECT_EQ(scope->is_everything(), *text == '\0');
+    EXPECT_TRUE(scope->Contains(database)) << text;
+  }
+  for (const char* text :
+       {"projects/q", "projects/pp", "projects/p/instances/ii",
+        "projects/p/instances/i/databases/d-2",
+        "projects/p/instances/i/databases/dd"}) {
+    EXPECT_FALSE(Scope::Parse(text)->Contains(database)) << text;
+  }
+  EXPECT_FALSE(Scope::Parse("projects/p/instances/i/databases/d")
+                   ->Contains(*DatabaseName::Parse(
+                       "projects/p/instances/i/databases/d-2")));
+  EXPECT_EQ(Scope(database),
+            *Scope::Parse("projects/p/instances/i/databases/d"));
+  EXPECT_EQ(Scope(database.instance()),
+            *Scope::Parse("projects/p/instances/i"));
+}
+
+TEST(ScopeTest, RefusesOtherNames) {
+  for (const char* text :
+       {"p", "projects", "projects/", "/projects/p", "projects/p/",
+        "projects/p/instances", "projects/p/instances/",
+        "projects/p/databases/d", "instances/i", "projects/p\n",
+        "projects/p/instances/i/databases/", "projects/p/instances/i/x/d",
+        "projects/p/instances/i/databases/d/sessions/s"}) {
+    const absl::Status status = Scope::Parse(text).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text;
+    EXPECT_TRUE(
+        absl::StartsWith(status.message(), "must be empty (everything)"))
+        << status;
+  }
+  EXPECT_FALSE(Scope::Parse("projects/" + std::string(5000, 'p')).ok());
 }
 
 }  // namespace

@@ -39,6 +39,8 @@ class Model {
     int database;
     Session session;
     End end = End::kNone;
+    // Dead from then on, by order.
+    absl::Time expire_at = absl::InfiniteFuture();
   };
 
   explicit Model(const std::vector<SessionLifetimes>& lifetimes)
@@ -47,12 +49,48 @@ class Model {
   absl::Time LastAlive(const Entry& entry) const {
     const SessionLifetimes& lifetimes = lifetimes_[entry.database];
     const absl::Time created = entry.session.create_time;
+    const absl::Time by_order = entry.expire_at - kMicrosecond;
     if (entry.session.multiplexed) {
-      return created + lifetimes.multiplexed_max_age;
+      return std::min(created + lifetimes.multiplexed_max_age, by_order);
     }
     return std::min(
-        entry.session.approximate_last_use_time + lifetimes.idle_ttl,
-        created + lifetimes.max_age);
+        {entry.session.approximate_last_use_time + lifetimes.idle_ttl,
+         created + lifetimes.max_age, by_order});
+  }
+
+  void Expire(Entry& entry, absl::Time at, absl::Time now) {
+    entry.expire_at = std::min(entry.expire_at, at);
+    if (at <= now) entry.end = End::kExpired;
+  }
+
+  // The living of a selection, in the order of Select(): `first_uses` are the
+  // databases in the order of their first use.
+  std::vector<Entry*> Select(const SessionSelection& selection,
+                             const std::vector<int>& first_uses,
+                             const std::vector<DatabaseName>& databases,
+                             absl::Time now) {
+    std::vector<Entry*> selected;
+    for (const int database : first_uses) {
+      for (const bool multiplexed : {false, true}) {
+        for (Entry& entry : entries_) {
+          const Session& session = entry.session;
+          if (entry.database == database &&
+              session.multiplexed == multiplexed && entry.end == End::kNone &&
+              selection.scope.Contains(databases[database]) &&
+              selection.filter.Matches(session.attributes == nullptr
+                                           ? Labels()
+                                           : session.attributes->labels) &&
+              selection.multiplexed.value_or(multiplexed) == multiplexed &&
+              now - session.approximate_last_use_time >
+                  selection.idle_longer_than.value_or(-kMicrosecond) &&
+              now - session.create_time >
+                  selection.older_than.value_or(-kMicrosecond)) {
+            selected.push_back(&entry);
+          }
+        }
+      }
+    }
+    return selected;
   }
 
   // The first of the living to die does so after this.
@@ -163,8 +201,14 @@ class Comparison {
       WalkAll();
     } else if (what < 80) {
       WalkOn();
-    } else if (what < 82) {
+    } else if (what < 81) {
       Drop();
+    } else if (what < 84) {
+      Expire();
+    } else if (what < 86) {
+      SelectAll();
+    } else if (what < 87) {
+      EndSelected();
     } else if (what < 95) {
       MoveClock();
     } else {
@@ -274,7 +318,13 @@ class Comparison {
 
   void Create(int count) {
     const int database = AnyDatabase();
-    const SessionTemplate what = RandomTemplate();
+    SessionTemplate what = RandomTemplate();
+    what.creator.peer = PeerOf(databases_[database]);
+    if (cap_ > model_->Live() &&
+        std::find(first_uses_.begin(), first_uses_.end(), database) ==
+            first_uses_.end()) {
+      first_uses_.push_back(database);
+    }
     const std::vector<NamedSession> created =
         table_->Create(databases_[database], what, count);
     ASSERT_EQ(static_cast<int64_t>(created.size()),
@@ -362,6 +412,78 @@ class Comparison {
     }
   }
 
+  // Around now, or within the time that the clock moves by.
+  absl::Time RandomExpireTime() {
+    return clock_.Now() +
+           absl::Microseconds(Random(Chance(50) ? 5 : 1 << (1 + Random(22))) -
+                              2);
+  }
+
+  void Expire() {
+    Entry* entry = Any();
+    if (entry == nullptr) return;
+    const absl::Time at = RandomExpireTime();
+    EXPECT_EQ(table_->Expire(entry->name, at), entry->end == Model::End::kNone);
+    if (entry->end == Model::End::kNone) {
+      model_->Expire(*entry, at, clock_.Now());
+    }
+  }
+
+  SessionSelection RandomSelection() {
+    SessionSelection selection;
+    if (Chance(70)) selection.scope = databases_[AnyDatabase()];
+    selection.filter = RandomFilter();
+    if (Chance(50)) selection.multiplexed = Chance(30);
+    const auto duration = [this] {
+      return absl::Microseconds(Random(1 << (1 + Random(22))));
+    };
+    if (Chance(40)) selection.idle_longer_than = duration();
+    if (Chance(40)) selection.older_than = duration();
+    return selection;
+  }
+
+  std::vector<Entry*> Selected(const SessionSelection& selection) {
+    return model_->Select(selection, first_uses_, databases_, clock_.Now());
+  }
+
+  void SelectAll() {
+    SelectRequest request = {.selection = RandomSelection(),
+                             .page_size = 1 + Random(Chance(50) ? 5 : 1000)};
+    const std::vector<Entry*> expected = Selected(request.selection);
+    std::vector<NamedSession> selected;
+    do {
+      absl::StatusOr<SelectPage> page = table_->Select(request);
+      ASSERT_TRUE(page.ok()) << page.status();
+      ASSERT_LE(page->sessions.size(), static_cast<size_t>(request.page_size));
+      for (SelectedSession& session : page->sessions) {
+        EXPECT_EQ(session.creator.peer, PeerOf(session.name.database()));
+        selected.push_back(
+            {std::move(session.name), std::move(session.session)});
+      }
+      request.page_token = page->next_page_token;
+    } while (!request.page_token.empty());
+    CheckList(selected, {expected.begin(), expected.end()});
+  }
+
+  void EndSelected() {
+    const SessionSelection selection = RandomSelection();
+    const std::vector<Entry*> expected = Selected(selection);
+    if (Chance(50)) {
+      EXPECT_EQ(table_->Delete(selection),
+                static_cast<int64_t>(expected.size()));
+      for (Entry* entry : expected) entry->end = Model::End::kDeleted;
+    } else {
+      const absl::Time at = RandomExpireTime();
+      EXPECT_EQ(table_->Expire(selection, at),
+                static_cast<int64_t>(expected.size()));
+      for (Entry* entry : expected) model_->Expire(*entry, at, clock_.Now());
+    }
+  }
+
+  static std::string PeerOf(const DatabaseName& database) {
+    return absl::StrCat("peer of ", database.full());
+  }
+
   void Drop() {
     const int database = AnyDatabase();
     EXPECT_EQ(table_->DropDatabase(databases_[database]),
@@ -394,6 +516,7 @@ class Comparison {
   std::unique_ptr<Model> model_;
   std::unique_ptr<SessionTable> table_;
   std::vector<Walker> walkers_;
+  std::vector<int> first_uses_;  // Databases, in that order.
 };
 
 TEST(SessionTableModelTest, AgreesWithAPlainModel) {

@@ -290,6 +290,35 @@ TEST_F(SessionTableTest, ClearsUpWhatDiesNext) {
   }
 }
 
+// The thread waits for what is due far later.
+TEST_F(SessionTableTest, ClearsUpWhatIsToldToExpire) {
+  for (int round = 0; round < 20; ++round) {
+    const SessionName name = One();
+    Many(10, Multiplexed());
+    ASSERT_TRUE(table_->Expire(name, clock_.Now() + absl::Minutes(1)));
+    ASSERT_EQ(
+        table_->Expire({.multiplexed = true}, clock_.Now() + absl::Minutes(2)),
+        10);
+    Advance(absl::Minutes(1) + SessionTable::kSweepInterval);
+    ASSERT_TRUE(Eventually([&] { return table_->occupied_slots() == 10; }));
+    Advance(absl::Minutes(1) + SessionTable::kSweepInterval);
+    ASSERT_TRUE(Eventually([&] { return table_->occupied_slots() == 0; }));
+  }
+}
+
+TEST_F(SessionTableTest, ClearsUpAfterTheClockWasRestarted) {
+  for (int round = 0; round < 20; ++round) {
+    Many(10);
+    Advance(100 * kDay);
+    ASSERT_TRUE(Eventually([&] { return table_->occupied_slots() == 0; }));
+    table_->RestartClock();
+    Many(10);
+    Advance(kHour + SessionTable::kSweepInterval + kMicrosecond);
+    ASSERT_TRUE(Eventually([&] { return table_->occupied_slots() == 0; }));
+    table_->RestartClock();
+  }
+}
+
 TEST_F(SessionTableTest, ClearsUpNoLaterThanItSays) {
   for (int round = 0; round < 20; ++round) {
     Advance(SessionTable::kSweepInterval);  // Since the last round.

@@ -486,5 +486,75 @@ TEST(SessionTableThreadTest, ADropEndsAllOfABatchOrNone) {
   }
 }
 
+// No session sees the clock go back, and none outlives that.
+TEST(SessionTableThreadTest, TheClockGoesBackBetweenTheLivesOfAllSessions) {
+  Clock clock(Start());
+  SessionTable table(&clock, {});
+  std::atomic<int> creating{kThreads - 1};
+  InThreads([&](int thread) {
+    const DatabaseName database = Database(thread % 2 == 0 ? "a" : "b");
+    if (thread == 0) {
+      while (creating > 0) {
+        ASSERT_TRUE(clock.Advance(absl::Minutes(20)).ok());
+        ASSERT_TRUE(clock.Advance(absl::Minutes(20)).ok());
+        table.RestartClock();
+      }
+      return;
+    }
+    for (int i = 0; i < 500; ++i) {
+      const std::vector<NamedSession> batch =
+          table.Create(database, Regular(), 1 + i % 20);
+      const absl::Time created = batch.back().session.create_time;
+      absl::Time last = created;
+      // A session that is there sees times that only go on.
+      while (const auto session = table.Use(batch.back().name)) {
+        EXPECT_EQ(session->create_time, created);
+        EXPECT_GE(session->approximate_last_use_time, last);
+        last = session->approximate_last_use_time;
+        if (last - created > absl::Minutes(15)) break;
+      }
+      table.TotalCounts();
+    }
+    --creating;
+  });
+  table.RestartClock();
+  const SessionCounts::Kind counts = table.TotalCounts().regular;
+  EXPECT_EQ(counts.live, 0);
+  EXPECT_EQ(counts.created, counts.deleted + counts.expired);
+  EXPECT_EQ(table.occupied_slots(), 0);
+}
+
+TEST(SessionTableThreadTest, EachSessionIsEndedOnceByOneOfManySelections) {
+  for (int round = 0; round < 20; ++round) {
+    Clock clock(Start());
+    SessionTable table(&clock, {});
+    const DatabaseName database = Database("test");
+    SessionTemplate what;
+    what.creator.peer = "somebody";
+    ASSERT_THAT(table.Create(database, what, 3000), SizeIs(3000));
+    std::atomic<int64_t> deleted{0};
+    std::atomic<int64_t> expired{0};
+    InThreads([&](int thread) {
+      if (thread == 0) deleted += table.Delete(SessionSelection());
+      if (thread == 1) deleted += table.DropDatabase(database);
+      if (thread == 2) expired += table.Expire(SessionSelection(), Start());
+      if (thread == 3) {
+        for (int i = 0; i < 100; ++i) {
+          const SelectPage page = *table.Select({.page_size = 50});
+          for (const SelectedSession& session : page.sessions) {
+            EXPECT_EQ(session.creator.peer, "somebody");
+          }
+        }
+      }
+    });
+    const SessionCounts::Kind counts = table.TotalCounts().regular;
+    EXPECT_EQ(counts.deleted, deleted);
+    EXPECT_EQ(counts.expired, expired);
+    EXPECT_EQ(deleted + expired, 3000);
+    EXPECT_EQ(table.occupied_slots(), 0);
+    EXPECT_EQ(table.creators(), 0u);
+  }
+}
+
 }  // namespace
 }  // namespace spanner_session_emulator
