@@ -15,6 +15,7 @@
 #include "grpcpp/grpcpp.h"
 #include "server/call/method.h"
 #include "server/call/pipeline.h"
+#include "server/services/control.h"
 #include "server/services/health.h"
 #include "server/services/resources.h"
 #include "server/services/sessions.h"
@@ -49,6 +50,15 @@ const google::protobuf::ServiceDescriptor* HealthService() {
   return grpc::health::v1::HealthCheckRequest::descriptor()
       ->file()
       ->FindServiceByName("Health");
+}
+
+// The services whose health can be asked for.
+std::vector<std::string> ServiceNames() {
+  std::vector<std::string> names = {SpannerService()->full_name()};
+  for (const auto* service : ControlServices()) {
+    names.push_back(service->full_name());
+  }
+  return names;
 }
 
 absl::Status CheckOptions(const EmulatorOptions& options) {
@@ -205,7 +215,7 @@ class Emulator::Impl {
                    : std::make_unique<Clock>()),
         store_(clock_.get(), std::move(table_options)),
         catalog_(databases),
-        health_({SpannerService()->full_name()}),
+        health_(ServiceNames()),
         pipeline_(MakeObserver(options_)) {
     const Resources resources = {.store = &store_, .catalog = &catalog_};
     methods_.AddService(SpannerService(), Unimplemented(resources));
@@ -215,6 +225,10 @@ class Emulator::Impl {
          .get_session_counts_as_use = options_.get_session_counts_as_use,
          .max_sessions = options_.max_sessions},
         methods_);
+    for (const auto* service : ControlServices()) {
+      methods_.AddService(service, Unimplemented(resources));
+    }
+    AddControlMethods(clock_.get(), &store_, methods_);
     methods_.AddService(HealthService(), Unimplemented(resources));
     health_.AddMethods(methods_);
     for (const auto* service : methods_.services()) {
@@ -434,6 +448,13 @@ std::shared_ptr<grpc::Channel> Emulator::InProcessChannel() {
 Clock& Emulator::clock() { return impl_->clock(); }
 
 SessionStore& Emulator::sessions() { return impl_->store(); }
+
+absl::StatusOr<ResetResult> Emulator::Reset(const ResetOptions& options) {
+  auto result = spanner_session_emulator::Reset(impl_->store(), options);
+  if (result.ok()) return result;
+  return absl::InvalidArgumentError(
+      absl::StrCat("parts ", result.status().message()));
+}
 
 void Emulator::Shutdown(absl::Duration grace) { impl_->Shutdown(grace); }
 

@@ -24,6 +24,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "grpcpp/channel.h"
+#include "server/services/reset.h"
 #include "store/clock.h"
 #include "store/session_store.h"
 
@@ -105,8 +106,13 @@ class Emulator {
 
   // The clock that all lifetimes and all times in answers follow.
   Clock& clock();
-  // The sessions, as the RPCs see them.
+  // The sessions, as the RPCs see them. Beside what clients do, it ends, counts
+  // and looks at sessions by selection, as the control API does:
+  //   emulator.sessions().Delete({.scope = database, .multiplexed = true});
   SessionStore& sessions();
+  // Brings the emulator, or parts of it, back to how it was at the start; see
+  // ResetOptions. INVALID_ARGUMENT for parts that do not go together.
+  absl::StatusOr<ResetResult> Reset(const ResetOptions& options = {});
 
   // Takes no more calls, gives the open ones so much real time to end, then
   // cancels them, and returns when all is over. Later calls do nothing.

@@ -8,8 +8,11 @@ def _impl(ctx):
         name = source.path.partition(package + "/")[2][:-len(".proto")]
         outputs.append(ctx.actions.declare_file(name + ".grpc.pb.h"))
         outputs.append(ctx.actions.declare_file(name + ".grpc.pb.cc"))
-    root = "/".join([ctx.bin_dir.path, ctx.label.workspace_root])
-    workspace = ctx.label.workspace_root + "/"
+
+    # Where import paths start.
+    root = [ctx.label.workspace_root] if ctx.label.workspace_root else []
+    if ctx.attr.strip_package:
+        root.append(ctx.label.package)
 
     # Descriptor sets instead of import paths: the proto_library knows them.
     args = ctx.actions.args()
@@ -19,9 +22,9 @@ def _impl(ctx):
         format_joined = "--descriptor_set_in=%s",
     )
     args.add(ctx.executable._plugin, format = "--plugin=protoc-gen-grpc=%s")
-    args.add(root, format = "--grpc_out=%s")
+    args.add("/".join([ctx.bin_dir.path] + root), format = "--grpc_out=%s")
     for source in ctx.files.srcs:
-        args.add(source.path.replace(workspace, "", 1))
+        args.add(source.path[len("/".join(root + [""])):])
     ctx.actions.run(
         executable = ctx.executable._protoc,
         tools = [ctx.executable._plugin],
@@ -37,6 +40,7 @@ _generate = rule(
     attrs = {
         "proto": attr.label(providers = [ProtoInfo], mandatory = True),
         "srcs": attr.label_list(allow_files = [".proto"], mandatory = True),
+        "strip_package": attr.bool(),
         "_plugin": attr.label(
             default = "@com_github_grpc_grpc//src/compiler:grpc_cpp_plugin",
             executable = True,
@@ -52,7 +56,7 @@ _generate = rule(
     },
 )
 
-def cc_grpc_library(name, proto, srcs, deps):
+def cc_grpc_library(name, proto, srcs, deps, strip_package = False):
     """A cc_library of stubs.
 
     Args:
@@ -60,11 +64,19 @@ def cc_grpc_library(name, proto, srcs, deps):
       proto: the proto_library.
       srcs: those of its files that declare services.
       deps: the cc_proto_library of `proto`.
+      strip_package: whether import paths start below the package, as those of
+        `proto` do if it strips them; else they start at the root.
     """
-    _generate(name = name + "_generated", proto = proto, srcs = srcs)
+    _generate(
+        name = name + "_generated",
+        proto = proto,
+        srcs = srcs,
+        strip_package = strip_package,
+    )
     native.cc_library(
         name = name,
         srcs = [name + "_generated"],
         hdrs = [name + "_generated"],
+        includes = ["."] if strip_package else [],
         deps = deps + ["@com_github_grpc_grpc//:grpc++"],
     )

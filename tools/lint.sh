@@ -12,5 +12,6 @@ options=(-std=c++20 -I. "-I$bin" -DFMT_HEADER_ONLY -DSPDLOG_FMT_EXTERNAL)
 for repository in com_google_googleapis io_grpc_grpc_proto; do
   options+=(-isystem "$bin/external/$repository")
 done
+options+=(-isystem "$bin/proto" -isystem "$bin/proto/_virtual_imports/control_proto")
 git ls-files 'server/*.cc' 'store/*.cc' 'bench/*.cc' 'examples/*.cc' |
   xargs -P "$(nproc)" -I {} clang-tidy-14 --quiet {} -- "${options[@]}"

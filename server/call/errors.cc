@@ -113,6 +113,19 @@ absl::Status TooManySessions(int64_t max_sessions) {
                            " are alive, the most that --max_sessions allows"));
 }
 
+absl::Status ClockNotMoved(absl::string_view method, absl::string_view field,
+                           absl::string_view problem) {
+  const std::string description = absl::StrCat(field, " is refused: ", problem);
+  google::rpc::PreconditionFailure failure;
+  auto* violation = failure.add_violations();
+  violation->set_type("CLOCK");
+  violation->set_subject("clock");
+  violation->set_description(Cut(description));
+  return Make(absl::StatusCode::kFailedPrecondition,
+              absl::StrCat(method, " failed: ", description),
+              "PreconditionFailure", failure);
+}
+
 absl::Status Unimplemented(const google::protobuf::MethodDescriptor& method) {
   return Make(
       absl::StatusCode::kUnimplemented,

@@ -41,6 +41,11 @@ absl::Status MultiplexedSessionDeleted();
 // RESOURCE_EXHAUSTED: `max_sessions` sessions are alive.
 absl::Status TooManySessions(int64_t max_sessions);
 
+// FAILED_PRECONDITION with google.rpc.PreconditionFailure: `field` asks for a
+// move that the clock does not make from where it stands, as `problem` says.
+absl::Status ClockNotMoved(absl::string_view method, absl::string_view field,
+                           absl::string_view problem);
+
 // UNIMPLEMENTED for a method of a served service that has no handler.
 absl::Status Unimplemented(const google::protobuf::MethodDescriptor& method);
 // UNIMPLEMENTED for a path, as `/package.Service/Method`, that nobody serves.

@@ -7,10 +7,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/empty.pb.h"
 #include "google/spanner/v1/spanner.pb.h"
 #include "server/call/errors.h"
+#include "server/services/times.h"
 #include "server/services/unary.h"
 #include "store/filter.h"
 #include "store/labels.h"
@@ -32,12 +34,6 @@ constexpr size_t kMaxCreatorRoleBytes = 1024;
 constexpr size_t kSessionSuffixBytes =
     absl::string_view("/sessions/").size() + SessionIdCodec::kIdSize;
 
-void SetTimestamp(absl::Time time, google::protobuf::Timestamp& timestamp) {
-  const int64_t micros = absl::ToUnixMicros(time);
-  timestamp.set_seconds(micros / 1'000'000);
-  timestamp.set_nanos(static_cast<int32_t>(micros % 1'000'000 * 1'000));
-}
-
 void Fill(const SessionName& name, const Session& session, api::Session& out) {
   out.set_name(name.full());
   SetTimestamp(session.create_time, *out.mutable_create_time());
@@ -53,12 +49,31 @@ void Fill(const SessionName& name, const Session& session, api::Session& out) {
       });
 }
 
+// Of what a call tells about its maker, so much is kept, and only what may
+// stand in any message.
+constexpr size_t kMaxCreatorBytes = 256;
+
+std::string CreatorText(absl::string_view text) {
+  std::string kept(text.substr(0, kMaxCreatorBytes));
+  for (char& c : kept) {
+    if (!absl::ascii_isprint(static_cast<unsigned char>(c))) c = '?';
+  }
+  return kept;
+}
+
+SessionCreator CreatorOf(const Call& call) {
+  return {.user_agent =
+              CreatorText(call.context().Header("user-agent").value_or("")),
+          .peer = CreatorText(call.context().Peer())};
+}
+
 // What a request's template asks for; its output-only fields are ignored.
 // `field` is the template's, for errors.
-absl::StatusOr<SessionTemplate> ReadTemplate(absl::string_view method,
+absl::StatusOr<SessionTemplate> ReadTemplate(const Call& call,
                                              absl::string_view field,
-                                             const api::Session& session,
-                                             const DatabaseName& database) {
+                                             const api::Session& session) {
+  const std::string& method = call.method().name;
+  const DatabaseName& database = call.database();
   if (database.full().size() + kSessionSuffixBytes > kMaxNameBytes) {
     return errors::InvalidField(
         method, "database",
@@ -82,13 +97,13 @@ absl::StatusOr<SessionTemplate> ReadTemplate(absl::string_view method,
   }
   return SessionTemplate{.attributes = {.labels = *std::move(labels),
                                         .creator_role = session.creator_role()},
-                         .multiplexed = session.multiplexed()};
+                         .multiplexed = session.multiplexed(),
+                         .creator = CreatorOf(call)};
 }
 
 absl::Status ValidateCreate(Call& call) {
-  auto what = ReadTemplate(call.method().name, "session",
-                           call.request<api::CreateSessionRequest>().session(),
-                           call.database());
+  auto what = ReadTemplate(call, "session",
+                           call.request<api::CreateSessionRequest>().session());
   if (!what.ok()) return what.status();
   call.prepared = *std::move(what);
   return absl::OkStatus();
@@ -104,8 +119,8 @@ absl::Status ValidateBatchCreate(Call& call) {
   if (request.session_template().multiplexed()) {
     return errors::MultiplexedSessionsInBatch();
   }
-  auto what = ReadTemplate(call.method().name, "session_template",
-                           request.session_template(), call.database());
+  auto what =
+      ReadTemplate(call, "session_template", request.session_template());
   if (!what.ok()) return what.status();
   call.prepared = *std::move(what);
   return absl::OkStatus();

@@ -116,6 +116,13 @@ TEST(ErrorsTest, EveryErrorOfTheCatalogue) {
             "Too many sessions: 5 are alive, the most that --max_sessions "
             "allows",
             ""},
+           {"ClockNotMoved",
+            errors::ClockNotMoved("SetClock", "time", "it is late"),
+            StatusCode::kFailedPrecondition,
+            "SetClock failed: time is refused: it is late",
+            "google.rpc.PreconditionFailure violations { type: \"CLOCK\" "
+            "subject: \"clock\" description: \"time is refused: it is late\" "
+            "}"},
            {"Unimplemented", errors::Unimplemented(MethodNamed("ExecuteSql")),
             StatusCode::kUnimplemented,
             "google.spanner.v1.Spanner.ExecuteSql is not implemented by this "

@@ -27,6 +27,9 @@ using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
 constexpr char kSpannerService[] = "google.spanner.v1.Spanner";
+constexpr char kClockService[] = "spanner_session_emulator.v1.ClockService";
+constexpr char kResetService[] = "spanner_session_emulator.v1.ResetService";
+constexpr char kSessionService[] = "spanner_session_emulator.v1.SessionService";
 
 using Status = health::HealthCheckResponse;
 
@@ -94,9 +97,11 @@ class HealthTest : public ::testing::TestWithParam<Transport> {
 
 INSTANTIATE_TRANSPORTS(HealthTest);
 
-TEST_P(HealthTest, CheckOfTheServerAndOfItsServiceIsServing) {
-  EXPECT_THAT(Check(*stub_, ""), Is(Status::SERVING));
-  EXPECT_THAT(Check(*stub_, kSpannerService), Is(Status::SERVING));
+TEST_P(HealthTest, CheckOfTheServerAndOfItsServicesIsServing) {
+  for (const char* service :
+       {"", kSpannerService, kClockService, kResetService, kSessionService}) {
+    EXPECT_THAT(Check(*stub_, service), Is(Status::SERVING));
+  }
 }
 
 TEST_P(HealthTest, CheckOfAnUnknownServiceIsNotFound) {
@@ -117,7 +122,7 @@ TEST_P(HealthTest, LongNameOfAnUnknownServiceIsCut) {
                                     std::string(1024 - 17 - 3, 'x'), "...")));
 }
 
-TEST_P(HealthTest, ListNamesTheServerAndItsService) {
+TEST_P(HealthTest, ListNamesTheServerAndItsServices) {
   health::HealthListResponse response;
   ASSERT_THAT(ToAbsl(stub_->List(PatientContext().get(), {}, &response)),
               IsOk());
@@ -127,7 +132,10 @@ TEST_P(HealthTest, ListNamesTheServerAndItsService) {
   }
   EXPECT_THAT(statuses,
               UnorderedElementsAre(Pair("", Status::SERVING),
-                                   Pair(kSpannerService, Status::SERVING)));
+                                   Pair(kSpannerService, Status::SERVING),
+                                   Pair(kClockService, Status::SERVING),
+                                   Pair(kResetService, Status::SERVING),
+                                   Pair(kSessionService, Status::SERVING)));
 }
 
 TEST_P(HealthTest, UnparsableCheckIsInvalid) {

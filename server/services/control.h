@@ -1,0 +1,31 @@
+// The control API, package spanner_session_emulator.v1: what its RPCs mean is
+// said in proto/spanner_session_emulator/v1. These only translate: Clock,
+// SessionStore and Reset() do the work, for C++ users as well.
+#ifndef SPANNER_SESSION_EMULATOR_SERVER_SERVICES_CONTROL_H_
+#define SPANNER_SESSION_EMULATOR_SERVER_SERVICES_CONTROL_H_
+
+#include <vector>
+
+#include "google/protobuf/descriptor.h"
+#include "server/call/method.h"
+#include "store/clock.h"
+#include "store/session_store.h"
+
+namespace spanner_session_emulator {
+
+// The services of the control API.
+std::vector<const google::protobuf::ServiceDescriptor*> ControlServices();
+
+// Gives the methods of ControlServices() their handlers. The clock and the
+// store must outlive the table.
+void AddControlMethods(Clock* clock, SessionStore* store, MethodTable& table);
+
+// The same for one service each.
+void AddClockMethods(Clock* clock, MethodTable& table);
+void AddSessionControlMethods(const Clock* clock, SessionStore* store,
+                              MethodTable& table);
+void AddResetMethods(SessionStore* store, MethodTable& table);
+
+}  // namespace spanner_session_emulator
+
+#endif  // SPANNER_SESSION_EMULATOR_SERVER_SERVICES_CONTROL_H_

@@ -1,0 +1,323 @@
+// SessionService of the control API.
+
+#include <algorithm>
+#include <any>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "server/call/errors.h"
+#include "server/services/control.h"
+#include "server/services/times.h"
+#include "server/services/unary.h"
+#include "spanner_session_emulator/v1/sessions.pb.h"
+
+namespace spanner_session_emulator {
+namespace {
+
+constexpr int kMaxPageSize = 1000;
+
+// Reads the fields of one request, each of which is in error by its name.
+class FieldReader {
+ public:
+  // `prefix` stands before the names of fields.
+  FieldReader(const Call& call, absl::string_view prefix)
+      : method_(call.method().name), prefix_(prefix) {}
+
+  absl::Status Invalid(absl::string_view field,
+                       absl::string_view problem) const {
+    return errors::InvalidField(method_, absl::StrCat(prefix_, field), problem);
+  }
+
+  absl::StatusOr<Scope> ReadScope(const std::string& text) const {
+    auto scope = Scope::Parse(text);
+    if (!scope.ok()) return Invalid("scope", scope.status().message());
+    return scope;
+  }
+
+  // The fields that SessionSelection and ListLeakedSessionsRequest share.
+  template <typename Message>
+  absl::StatusOr<SessionSelection> ReadSelection(const Message& message) const {
+    SessionSelection selection;
+    auto scope = ReadScope(message.scope());
+    if (!scope.ok()) return scope.status();
+    selection.scope = *std::move(scope);
+    auto filter = SessionFilter::Parse(message.filter());
+    if (!filter.ok()) return Invalid("filter", filter.status().message());
+    selection.filter = *std::move(filter);
+    if (message.has_idle_longer_than()) {
+      const auto duration = ReadDuration(message.idle_longer_than());
+      if (!duration.ok()) {
+        return Invalid("idle_longer_than", duration.status().message());
+      }
+      selection.idle_longer_than = *duration;
+    }
+    if (message.has_older_than()) {
+      const auto duration = ReadDuration(message.older_than());
+      if (!duration.ok()) {
+        return Invalid("older_than", duration.status().message());
+      }
+      selection.older_than = *duration;
+    }
+    return selection;
+  }
+
+ private:
+  const std::string& method_;
+  const absl::string_view prefix_;
+};
+
+// What is to be ended: single sessions, or a selection.
+struct Target {
+  std::vector<SessionName> names;  // Each once.
+  std::optional<SessionSelection> selection;
+  absl::Time expire_time = absl::InfinitePast();  // At once.
+};
+
+template <typename Request>
+absl::StatusOr<Target> ReadTarget(const Call& call, const Request& request) {
+  const FieldReader fields(call, "");
+  Target target;
+  // Nothing given is more likely a slip than the wish to end every session.
+  if (request.has_selection() == (request.names_size() > 0)) {
+    return fields.Invalid(
+        "selection",
+        absl::StrCat("or names must be given, ",
+                     request.has_selection()
+                         ? "but not both"
+                         : "where the empty selection is every session"));
+  }
+  absl::flat_hash_set<SessionName> seen;
+  for (int i = 0; i < request.names_size(); ++i) {
+    auto name = SessionName::Parse(request.names(i));
+    if (!name.ok()) {
+      return fields.Invalid(absl::StrCat("names[", i, "]"),
+                            name.status().message());
+    }
+    if (seen.insert(*name).second) target.names.push_back(*std::move(name));
+  }
+  if (request.has_selection()) {
+    const FieldReader inner(call, "selection.");
+    auto selection = inner.ReadSelection(request.selection());
+    if (!selection.ok()) return selection.status();
+    target.selection = *std::move(selection);
+    switch (request.selection().kind()) {
+      case v1::SESSION_KIND_UNSPECIFIED:
+        break;
+      case v1::REGULAR:
+        target.selection->multiplexed = false;
+        break;
+      case v1::MULTIPLEXED:
+        target.selection->multiplexed = true;
+        break;
+      default:
+        return inner.Invalid(
+            "kind", absl::StrCat("must be REGULAR, MULTIPLEXED or left out, "
+                                 "but is ",
+                                 static_cast<int>(request.selection().kind())));
+    }
+  }
+  return target;
+}
+
+absl::Status ValidateExpire(Call& call) {
+  const auto& request = call.request<v1::ExpireSessionsRequest>();
+  auto target = ReadTarget(call, request);
+  if (!target.ok()) return target.status();
+  if (request.has_expire_time()) {
+    const auto time = ReadTimestamp(request.expire_time());
+    if (!time.ok()) {
+      return errors::InvalidField(call.method().name, "expire_time",
+                                  time.status().message());
+    }
+    target->expire_time = *time;
+  }
+  call.prepared = *std::move(target);
+  return absl::OkStatus();
+}
+
+absl::Status ValidateDelete(Call& call) {
+  auto target = ReadTarget(call, call.request<v1::DeleteSessionsRequest>());
+  if (!target.ok()) return target.status();
+  call.prepared = *std::move(target);
+  return absl::OkStatus();
+}
+
+absl::Status ValidateCounts(Call& call) {
+  auto scope = FieldReader(call, "").ReadScope(
+      call.request<v1::GetSessionCountsRequest>().scope());
+  if (!scope.ok()) return scope.status();
+  call.prepared = *std::move(scope);
+  return absl::OkStatus();
+}
+
+absl::Status ValidateLeaks(Call& call) {
+  const auto& request = call.request<v1::ListLeakedSessionsRequest>();
+  const FieldReader fields(call, "");
+  SelectRequest select;
+  auto selection = fields.ReadSelection(request);
+  if (!selection.ok()) return selection.status();
+  select.selection = *std::move(selection);
+  if (!request.include_multiplexed()) select.selection.multiplexed = false;
+  if (request.page_size() < 0) {
+    return fields.Invalid("page_size", absl::StrCat("must not be negative, "
+                                                    "but is ",
+                                                    request.page_size()));
+  }
+  select.page_size = request.page_size() == 0
+                         ? kMaxPageSize
+                         : std::min(request.page_size(), kMaxPageSize);
+  select.page_token = request.page_token();
+  call.prepared = std::move(select);
+  return absl::OkStatus();
+}
+
+void Fill(const SessionCounts::Kind& counts, v1::SessionCounts& out) {
+  out.set_created(counts.created);
+  out.set_deleted(counts.deleted);
+  out.set_expired(counts.expired);
+  out.set_alive(counts.live);
+}
+
+// `out` has fields for each kind and for both.
+template <typename Message>
+void FillKinds(const SessionCounts& counts, Message& out) {
+  SessionCounts::Kind total = counts.regular;
+  total += counts.multiplexed;
+  Fill(counts.regular, *out.mutable_regular());
+  Fill(counts.multiplexed, *out.mutable_multiplexed());
+  Fill(total, *out.mutable_total());
+}
+
+void Fill(const SelectedSession& selected, absl::Time now,
+          v1::LeakedSession& out) {
+  const Session& session = selected.session;
+  out.set_name(selected.name.full());
+  out.set_kind(session.multiplexed ? v1::MULTIPLEXED : v1::REGULAR);
+  SetTimestamp(session.create_time, *out.mutable_create_time());
+  SetTimestamp(session.approximate_last_use_time, *out.mutable_last_use_time());
+  SetDuration(now - session.create_time, *out.mutable_age());
+  SetDuration(now - session.approximate_last_use_time,
+              *out.mutable_idle_duration());
+  if (session.attributes != nullptr) {
+    out.set_creator_role(session.attributes->creator_role);
+    session.attributes->labels.ForEach(
+        [&](absl::string_view key, absl::string_view value) {
+          (*out.mutable_labels())[std::string(key)] = std::string(value);
+          return true;
+        });
+  }
+  out.set_creator_user_agent(selected.creator.user_agent);
+  out.set_creator_peer(selected.creator.peer);
+}
+
+class SessionControlMethods {
+ public:
+  SessionControlMethods(const Clock* clock, SessionStore* store)
+      : clock_(clock), store_(store) {}
+
+  absl::Status Expire(Call& call, const v1::ExpireSessionsRequest&,
+                      v1::ExpireSessionsResponse& response) const {
+    const auto& target = std::any_cast<const Target&>(call.prepared);
+    int64_t count = 0;
+    if (target.selection.has_value()) {
+      count = store_->Expire(*target.selection, target.expire_time);
+    }
+    for (const SessionName& name : target.names) {
+      if (store_->Expire(name, target.expire_time)) ++count;
+    }
+    response.set_session_count(count);
+    return absl::OkStatus();
+  }
+
+  absl::Status Delete(Call& call, const v1::DeleteSessionsRequest&,
+                      v1::DeleteSessionsResponse& response) const {
+    const auto& target = std::any_cast<const Target&>(call.prepared);
+    int64_t count = 0;
+    if (target.selection.has_value()) {
+      count = store_->Delete(*target.selection);
+    }
+    for (const SessionName& name : target.names) {
+      if (store_->Delete(name)) ++count;
+    }
+    response.set_session_count(count);
+    return absl::OkStatus();
+  }
+
+  absl::Status Counts(Call& call, const v1::GetSessionCountsRequest&,
+                      v1::GetSessionCountsResponse& response) const {
+    SessionCounts sum;
+    for (const DatabaseCounts& database :
+         store_->CountsByDatabase(std::any_cast<const Scope&>(call.prepared))) {
+      auto& out = *response.add_databases();
+      out.set_database(database.database.full());
+      FillKinds(database.counts, out);
+      sum.regular += database.counts.regular;
+      sum.multiplexed += database.counts.multiplexed;
+    }
+    FillKinds(sum, response);
+    return absl::OkStatus();
+  }
+
+  absl::Status Leaks(Call& call, const v1::ListLeakedSessionsRequest& request,
+                     v1::ListLeakedSessionsResponse& response) const {
+    const auto& select = std::any_cast<const SelectRequest&>(call.prepared);
+    absl::StatusOr<SelectPage> page = store_->Select(select);
+    if (!page.ok()) {
+      return errors::InvalidField(call.method().name, "page_token",
+                                  page.status().message());
+    }
+    const absl::Time now = clock_->Now();  // After all that was read.
+    for (const SelectedSession& session : page->sessions) {
+      Fill(session, now, *response.add_sessions());
+    }
+    response.set_next_page_token(std::move(page->next_page_token));
+    int64_t expired = 0;
+    for (const DatabaseCounts& database :
+         store_->CountsByDatabase(select.selection.scope)) {
+      expired += database.counts.regular.expired;
+      if (request.include_multiplexed()) {
+        expired += database.counts.multiplexed.expired;
+      }
+    }
+    response.set_expired_session_count(expired);
+    return absl::OkStatus();
+  }
+
+ private:
+  const Clock* const clock_;
+  SessionStore* const store_;
+};
+
+}  // namespace
+
+void AddSessionControlMethods(const Clock* clock, SessionStore* store,
+                              MethodTable& table) {
+  const SessionControlMethods methods(clock, store);
+  const auto add = [&]<typename Request, typename Response>(
+                       absl::string_view name,
+                       absl::Status (SessionControlMethods::*method)(
+                           Call&, const Request&, Response&) const,
+                       const Validator& validate) {
+    table.Set(absl::StrCat("spanner_session_emulator.v1.SessionService.", name),
+              Request::default_instance(),
+              Unary<Request, Response>([methods, method](Call& call,
+                                                         const Request& request,
+                                                         Response& response) {
+                return (methods.*method)(call, request, response);
+              }),
+              validate);
+  };
+  add("ExpireSessions", &SessionControlMethods::Expire, ValidateExpire);
+  add("DeleteSessions", &SessionControlMethods::Delete, ValidateDelete);
+  add("GetSessionCounts", &SessionControlMethods::Counts, ValidateCounts);
+  add("ListLeakedSessions", &SessionControlMethods::Leaks, ValidateLeaks);
+}
+
+}  // namespace spanner_session_emulator

@@ -1,0 +1,49 @@
+#include "server/services/reset.h"
+
+#include <algorithm>
+
+#include "absl/status/status.h"
+
+namespace spanner_session_emulator {
+
+absl::StatusOr<ResetResult> Reset(SessionStore& store,
+                                  const ResetOptions& options) {
+  const bool scoped = !options.scope.is_everything();
+  const auto asked_for = [&](ResetPart part) {
+    return std::find(options.parts.begin(), options.parts.end(), part) !=
+           options.parts.end();
+  };
+  if (asked_for(ResetPart::kClock)) {
+    if (scoped) {
+      return absl::InvalidArgumentError(
+          "must not have the clock where there is a scope: the clock is one "
+          "for the whole server");
+    }
+    if (!asked_for(ResetPart::kSessions)) {
+      return absl::InvalidArgumentError(
+          "must have the sessions where they have the clock: it goes back, and "
+          "no session may live through that");
+    }
+  }
+  const auto resets = [&](ResetPart part) {
+    return options.parts.empty() ? part != ResetPart::kClock || !scoped
+                                 : asked_for(part);
+  };
+  ResetResult result;
+  if (resets(ResetPart::kClock)) {
+    result.deleted_sessions = store.RestartClock();
+    result.parts.push_back(ResetPart::kClock);
+    result.parts.push_back(ResetPart::kSessions);
+  } else if (resets(ResetPart::kSessions)) {
+    result.deleted_sessions = store.Delete({.scope = options.scope});
+    result.parts.push_back(ResetPart::kSessions);
+  }
+  // After the sessions, whose ends count.
+  if (resets(ResetPart::kSessionCounts)) {
+    store.ResetCounts(options.scope);
+    result.parts.push_back(ResetPart::kSessionCounts);
+  }
+  return result;
+}
+
+}  // namespace spanner_session_emulator

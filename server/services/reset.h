@@ -1,0 +1,47 @@
+// Back to the beginning: the emulator, or parts of it, as they were at the
+// start.
+#ifndef SPANNER_SESSION_EMULATOR_SERVER_SERVICES_RESET_H_
+#define SPANNER_SESSION_EMULATOR_SERVER_SERVICES_RESET_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "store/names.h"
+#include "store/session_store.h"
+
+namespace spanner_session_emulator {
+
+// What can be reset.
+enum class ResetPart {
+  // The clock: it stands at the start time, or without one runs with the
+  // system's. As it goes back by that, only together with kSessions; as there
+  // is only one, only without a scope.
+  kClock,
+  // All sessions are deleted, multiplexed ones too.
+  kSessions,
+  // Created, deleted and expired count from 0 again; the living stay counted.
+  kSessionCounts,
+};
+
+struct ResetOptions {
+  // Empty: all, or with a scope all but the clock.
+  std::vector<ResetPart> parts = {};
+  // Only what belongs to these databases.
+  Scope scope = {};
+};
+
+struct ResetResult {
+  std::vector<ResetPart> parts;  // Those that were reset, each once.
+  int64_t deleted_sessions = 0;
+};
+
+// INVALID_ARGUMENT for parts that do not go together or with the scope, whose
+// message fits behind "parts"; then nothing is reset. Thread-safe; cost grows
+// with the number of sessions.
+absl::StatusOr<ResetResult> Reset(SessionStore& store,
+                                  const ResetOptions& options);
+
+}  // namespace spanner_session_emulator
+
+#endif  // SPANNER_SESSION_EMULATOR_SERVER_SERVICES_RESET_H_

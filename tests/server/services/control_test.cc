@@ -1,0 +1,685 @@
+// The control API over gRPC, and the same in C++. What it does to sessions in
+// detail is the business of tests/store.
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
+#include "google/api/annotations.pb.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "grpcpp/grpcpp.h"
+#include "gtest/gtest.h"
+#include "server/emulator.h"
+#include "spanner_session_emulator/v1/clock.grpc.pb.h"
+#include "spanner_session_emulator/v1/reset.grpc.pb.h"
+#include "spanner_session_emulator/v1/sessions.grpc.pb.h"
+#include "tests/server/server_testing.h"
+
+namespace spanner_session_emulator {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::MatchesRegex;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+constexpr absl::StatusCode kInvalidArgument =
+    absl::StatusCode::kInvalidArgument;
+constexpr absl::StatusCode kFailedPrecondition =
+    absl::StatusCode::kFailedPrecondition;
+
+constexpr absl::Duration kMicrosecond = absl::Microseconds(1);
+
+absl::Time ToTime(const google::protobuf::Timestamp& timestamp) {
+  return absl::FromUnixSeconds(timestamp.seconds()) +
+         absl::Nanoseconds(timestamp.nanos());
+}
+absl::Duration ToDuration(const google::protobuf::Duration& duration) {
+  return absl::Seconds(duration.seconds()) +
+         absl::Nanoseconds(duration.nanos());
+}
+std::string TimeText(absl::Time time) {
+  const int64_t micros = absl::ToUnixMicros(time);
+  return absl::StrCat("{ seconds: ", micros / 1'000'000,
+                      " nanos: ", micros % 1'000'000 * 1'000, " }");
+}
+
+// Created, deleted, expired, alive.
+MATCHER_P4(Counts, created, deleted, expired, alive, "") {
+  *result_listener << arg.ShortDebugString();
+  return arg.created() == created && arg.deleted() == deleted &&
+         arg.expired() == expired && arg.alive() == alive;
+}
+
+class ControlTest : public ::testing::TestWithParam<Transport> {
+ protected:
+  ControlTest() { StartWith({}); }
+
+  // Goes on with another emulator.
+  void StartWith(EmulatorOptions options) {
+    client_.reset();
+    clock_.reset();
+    sessions_.reset();
+    reset_.reset();
+    channel_.reset();
+    emulator_ = StartEmulator(std::move(options));
+    channel_ = Connect(*emulator_, GetParam());
+    client_ = std::make_unique<SpannerClient>(channel_);
+    clock_ = v1::ClockService::NewStub(channel_);
+    sessions_ = v1::SessionService::NewStub(channel_);
+    reset_ = v1::ResetService::NewStub(channel_);
+  }
+
+  // Requests are given as text.
+  template <typename Request, typename Response, typename Stub>
+  static absl::StatusOr<Response> Invoke(
+      Stub& stub,
+      grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                   Response*),
+      absl::string_view request) {
+    Response response;
+    const grpc::Status status = (stub.*method)(
+        PatientContext().get(), FromText<Request>(request), &response);
+    if (!status.ok()) return ToAbsl(status);
+    return response;
+  }
+  using ClockStub = v1::ClockService::Stub;
+  auto GetClock() { return Invoke(*clock_, &ClockStub::GetClock, ""); }
+  auto AdvanceClock(absl::string_view request) {
+    return Invoke(*clock_, &ClockStub::AdvanceClock, request);
+  }
+  auto SetClock(absl::string_view request) {
+    return Invoke(*clock_, &ClockStub::SetClock, request);
+  }
+  auto RunClock() { return Invoke(*clock_, &ClockStub::RunClock, ""); }
+  auto StopClock() { return Invoke(*clock_, &ClockStub::StopClock, ""); }
+
+  using SessionStub = v1::SessionService::Stub;
+  auto Expire(absl::string_view request) {
+    return Invoke(*sessions_, &SessionStub::ExpireSessions, request);
+  }
+  auto Delete(absl::string_view request) {
+    return Invoke(*sessions_, &SessionStub::DeleteSessions, request);
+  }
+  auto GetCounts(absl::string_view request = "") {
+    return Invoke(*sessions_, &SessionStub::GetSessionCounts, request);
+  }
+  auto Leaks(absl::string_view request = "") {
+    return Invoke(*sessions_, &SessionStub::ListLeakedSessions, request);
+  }
+  auto Reset(absl::string_view request = "") {
+    return Invoke(*reset_, &v1::ResetService::Stub::Reset, request);
+  }
+
+  std::vector<std::string> LeakedNames(absl::string_view request = "") {
+    std::vector<std::string> names;
+    const auto response = Leaks(request);
+    EXPECT_THAT(response, IsOk());
+    if (!response.ok()) return names;
+    for (const auto& session : response->sessions()) {
+      names.push_back(session.name());
+    }
+    return names;
+  }
+
+  std::string Create(absl::string_view session = "",
+                     absl::string_view database = kDatabase) {
+    return client().Create(session, database).value().name();
+  }
+  bool Alive(const std::string& name) { return client().Get(name).ok(); }
+
+  // What this test's calls have as their user agent: none in one process, where
+  // gRPC has no HTTP.
+  static ::testing::Matcher<const std::string&> IsThisClient() {
+    if (GetParam() == Transport::kTcp) return HasSubstr("grpc-c++/");
+    return IsEmpty();
+  }
+
+  void Advance(absl::Duration by) {
+    ASSERT_TRUE(emulator_->clock().Advance(by).ok());
+  }
+
+  Emulator& emulator() { return *emulator_; }
+  SpannerClient& client() { return *client_; }
+  const std::shared_ptr<grpc::Channel>& channel() { return channel_; }
+
+ private:
+  std::unique_ptr<Emulator> emulator_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<SpannerClient> client_;
+  std::unique_ptr<ClockStub> clock_;
+  std::unique_ptr<SessionStub> sessions_;
+  std::unique_ptr<v1::ResetService::Stub> reset_;
+};
+
+INSTANTIATE_TRANSPORTS(ControlTest);
+
+// ---- The clock.
+
+TEST_P(ControlTest, TheClockIsRead) {
+  const v1::Clock clock = GetClock().value();
+  EXPECT_EQ(ToTime(clock.time()), StartTime());
+  EXPECT_EQ(clock.state(), v1::Clock::STOPPED);
+}
+
+TEST_P(ControlTest, AdvancingPassesDeadlines) {
+  const std::string name = Create();
+  const absl::Duration ttl = absl::Hours(1);
+  EXPECT_EQ(ToTime(AdvanceClock("duration { seconds: 3600 }")->time()),
+            StartTime() + ttl);
+  EXPECT_EQ(LeakedNames(), std::vector<std::string>{name});
+  const v1::Clock clock = AdvanceClock("duration { nanos: 1999 }").value();
+  EXPECT_EQ(ToTime(clock.time()), StartTime() + ttl + kMicrosecond);
+  EXPECT_EQ(clock.state(), v1::Clock::STOPPED);
+  EXPECT_FALSE(Alive(name));
+  EXPECT_THAT(AdvanceClock("duration {}"), IsOk());
+}
+
+TEST_P(ControlTest, TheClockIsSet) {
+  const absl::Time to = StartTime() + absl::Hours(5);
+  const v1::Clock clock = SetClock(absl::StrCat("time ", TimeText(to))).value();
+  EXPECT_EQ(ToTime(clock.time()), to);
+  EXPECT_EQ(emulator().clock().Now(), to);
+  EXPECT_THAT(SetClock(absl::StrCat("time ", TimeText(to))), IsOk());
+}
+
+TEST_P(ControlTest, TheClockRunsFromTheTimeThatItShowsAndStops) {
+  Advance(absl::Hours(5));
+  EXPECT_EQ(RunClock()->state(), v1::Clock::RUNNING);
+  EXPECT_TRUE(emulator().clock().running());
+  const v1::Clock clock = StopClock().value();
+  EXPECT_EQ(clock.state(), v1::Clock::STOPPED);
+  EXPECT_GE(ToTime(clock.time()), StartTime() + absl::Hours(5));
+  EXPECT_LT(ToTime(clock.time()), StartTime() + absl::Hours(6));
+  EXPECT_EQ(ToTime(GetClock()->time()), ToTime(clock.time()));
+}
+
+TEST_P(ControlTest, TheClockDoesNotGoBack) {
+  const auto response =
+      SetClock(absl::StrCat("time ", TimeText(StartTime() - kMicrosecond)));
+  EXPECT_THAT(response,
+              StatusIs(kFailedPrecondition,
+                       AllOf(StartsWith("SetClock failed: time is refused: "),
+                             HasSubstr("it moves forward only, from "
+                                       "2023-11-14T22:13:20.123456"))));
+  EXPECT_EQ(emulator().clock().Now(), StartTime());
+}
+
+TEST_P(ControlTest, TheClockDoesNotPassItsEnd) {
+  EXPECT_THAT(AdvanceClock("duration { seconds: 315576000000 }"),
+              StatusIs(kFailedPrecondition,
+                       AllOf(StartsWith("AdvanceClock failed: duration is "
+                                        "refused: "),
+                             HasSubstr("9999-12-31T23:59:59"))));
+  EXPECT_THAT(SetClock("time { seconds: 253402300799 nanos: 1 }"),
+              StatusIs(kInvalidArgument,
+                       "Invalid SetClock request: time must "
+                       "be at most 9999-12-31T23:59:59+00:00"));
+  EXPECT_THAT(SetClock("time { seconds: 253402300799 }"), IsOk());
+}
+
+TEST_P(ControlTest, ARefusedMoveHasADetail) {
+  v1::SetClockRequest request;
+  request.mutable_time()->set_seconds(1);
+  const Answer answer =
+      CallPath(channel(), "/spanner_session_emulator.v1.ClockService/SetClock",
+               request.SerializeAsString());
+  google::rpc::Status status;
+  ASSERT_TRUE(status.ParseFromString(answer.details));
+  ASSERT_EQ(status.details_size(), 1);
+  google::rpc::PreconditionFailure failure;
+  ASSERT_TRUE(status.details(0).UnpackTo(&failure));
+  ASSERT_EQ(failure.violations_size(), 1);
+  EXPECT_EQ(failure.violations(0).type(), "CLOCK");
+  EXPECT_EQ(failure.violations(0).subject(), "clock");
+  EXPECT_THAT(failure.violations(0).description(),
+              StartsWith("time is refused: "));
+}
+
+TEST_P(ControlTest, MovesThatMakeNoSenseAreInvalid) {
+  for (const auto& [request, problem] :
+       std::vector<std::pair<std::string, std::string>>{
+           {"", "must be given"},
+           {"duration { seconds: -1 }", "must not be negative"},
+           {"duration { nanos: -1 }", "must not be negative"},
+           {"duration { nanos: 1000000000 }", "its nanos at most 999999999"},
+           {"duration { seconds: 315576000001 }", "at most 10000 years"}}) {
+    EXPECT_THAT(
+        AdvanceClock(request),
+        StatusIs(kInvalidArgument,
+                 AllOf(StartsWith("Invalid AdvanceClock request: duration "),
+                       HasSubstr(problem))));
+  }
+  for (const auto& [request, problem] :
+       std::vector<std::pair<std::string, std::string>>{
+           {"", "must be given"},
+           {"time { nanos: -1 }", "its nanos between 0 and 999999999"},
+           {"time { nanos: 1000000000 }", "its nanos between 0 and 999999999"},
+           {"time { seconds: -62135596801 }", "between the years 1 and 9999"},
+           {"time { seconds: 253402300800 }",
+            "between the years 1 and 9999"}}) {
+    EXPECT_THAT(SetClock(request),
+                StatusIs(kInvalidArgument,
+                         AllOf(StartsWith("Invalid SetClock request: time "),
+                               HasSubstr(problem))));
+  }
+  EXPECT_EQ(emulator().clock().Now(), StartTime());
+}
+
+// ---- Sessions: expire and delete.
+
+TEST_P(ControlTest, SessionsExpireByName) {
+  const std::string a = Create(), b = Create("multiplexed: true"), c = Create();
+  EXPECT_EQ(Expire(absl::StrCat("names: '", a, "' names: '", b, "' names: '", a,
+                                "' names: '", kDatabase, "/sessions/none'"))
+                ->session_count(),
+            2);
+  EXPECT_FALSE(Alive(a));
+  EXPECT_FALSE(Alive(b));
+  EXPECT_TRUE(Alive(c));
+  EXPECT_THAT(GetCounts()->total(), Counts(3, 0, 2, 1));
+}
+
+TEST_P(ControlTest, SessionsExpireAtATime) {
+  const std::string name = Create();
+  const absl::Time at = StartTime() + absl::Minutes(10);
+  EXPECT_EQ(
+      Expire(absl::StrCat("names: '", name, "' expire_time ", TimeText(at)))
+          ->session_count(),
+      1);
+  Advance(absl::Minutes(10) - kMicrosecond);
+  EXPECT_TRUE(Alive(name));
+  Advance(kMicrosecond);
+  EXPECT_FALSE(Alive(name));
+}
+
+TEST_P(ControlTest, SessionsExpireOrAreDeletedBySelection) {
+  const std::string env = Create("labels { key: 'env' value: 'test' }");
+  const std::string other = Create("", "projects/p/instances/i/databases/d2");
+  const std::string multiplexed = Create("multiplexed: true");
+  Advance(absl::Minutes(10));
+  const std::string young = Create();
+
+  EXPECT_EQ(Expire("selection { scope: 'projects/q' }")->session_count(), 0);
+  EXPECT_EQ(Expire("selection { filter: 'labels.env:test' }")->session_count(),
+            1);
+  EXPECT_FALSE(Alive(env));
+  EXPECT_EQ(Delete("selection { kind: MULTIPLEXED }")->session_count(), 1);
+  EXPECT_FALSE(Alive(multiplexed));
+  EXPECT_EQ(Delete("selection { kind: REGULAR older_than { seconds: 599 } "
+                   "idle_longer_than { seconds: 599 } }")
+                ->session_count(),
+            1);
+  EXPECT_FALSE(Alive(other));
+  EXPECT_EQ(Delete("selection { idle_longer_than {} }")->session_count(), 0);
+  EXPECT_TRUE(Alive(young));
+  EXPECT_EQ(Delete(absl::StrCat("selection { scope: '", kDatabase, "' }"))
+                ->session_count(),
+            1);
+  EXPECT_EQ(Delete("selection {}")->session_count(), 0);
+}
+
+TEST_P(ControlTest, SessionsAreDeletedByName) {
+  const std::string a = Create(), b = Create("multiplexed: true");
+  EXPECT_EQ(
+      Delete(absl::StrCat("names: '", a, "' names: '", b, "' names: '", b, "'"))
+          ->session_count(),
+      2);
+  EXPECT_FALSE(Alive(a));
+  EXPECT_FALSE(Alive(b));
+  EXPECT_THAT(GetCounts()->total(), Counts(2, 2, 0, 0));
+}
+
+TEST_P(ControlTest, TargetsThatMakeNoSenseAreInvalid) {
+  const std::string name = Create();
+  for (const auto& [request, problem] :
+       std::vector<std::pair<std::string, std::string>>{
+           {"",
+            "selection or names must be given, where the empty selection is "
+            "every session"},
+           {absl::StrCat("selection {} names: '", name, "'"),
+            "selection or names must be given, but not both"},
+           {absl::StrCat("names: '", name, "' names: 'x'"),
+            "names[1] must be projects/<project>/instances/<instance>/"
+            "databases/<database>/sessions/<session>, but is \"x\""},
+           {"selection { scope: 'p' }",
+            "selection.scope must be empty (everything), projects/<project>, "
+            "projects/<project>/instances/<instance> or projects/<project>/"
+            "instances/<instance>/databases/<database>, but is \"p\""},
+           {"selection { filter: 'x' }",
+            "selection.filter does not make sense from position 1"},
+           {"selection { kind: 7 }",
+            "selection.kind must be REGULAR, MULTIPLEXED or left out, but is "
+            "7"},
+           {"selection { idle_longer_than { seconds: -1 } }",
+            "selection.idle_longer_than must not be negative"},
+           {"selection { older_than { nanos: -1 } }",
+            "selection.older_than must not be negative"}}) {
+    SCOPED_TRACE(request);
+    EXPECT_THAT(Expire(request),
+                StatusIs(kInvalidArgument,
+                         StartsWith(absl::StrCat(
+                             "Invalid ExpireSessions request: ", problem))));
+    EXPECT_THAT(Delete(request),
+                StatusIs(kInvalidArgument,
+                         StartsWith(absl::StrCat(
+                             "Invalid DeleteSessions request: ", problem))));
+  }
+  EXPECT_THAT(
+      Expire("selection {} expire_time { nanos: -1 }"),
+      StatusIs(kInvalidArgument,
+               StartsWith("Invalid ExpireSessions request: expire_time ")));
+  EXPECT_TRUE(Alive(name));
+}
+
+// ---- Sessions: counts and leaks.
+
+TEST_P(ControlTest, CountsAreByDatabaseAndKind) {
+  const std::string other = "projects/q/instances/i/databases/d";
+  Create();
+  Create("multiplexed: true");
+  ASSERT_THAT(client().Delete(Create()), IsOk());
+  Create("", other);
+  Advance(absl::Hours(1) + kMicrosecond);
+  Create();
+
+  const auto all = GetCounts().value();
+  ASSERT_THAT(all.databases(), SizeIs(2));
+  EXPECT_EQ(all.databases(0).database(), kDatabase);
+  EXPECT_THAT(all.databases(0).regular(), Counts(3, 1, 1, 1));
+  EXPECT_THAT(all.databases(0).multiplexed(), Counts(1, 0, 0, 1));
+  EXPECT_THAT(all.databases(0).total(), Counts(4, 1, 1, 2));
+  EXPECT_EQ(all.databases(1).database(), other);
+  EXPECT_THAT(all.databases(1).regular(), Counts(1, 0, 1, 0));
+  EXPECT_THAT(all.databases(1).multiplexed(), Counts(0, 0, 0, 0));
+  EXPECT_THAT(all.regular(), Counts(4, 1, 2, 1));
+  EXPECT_THAT(all.multiplexed(), Counts(1, 0, 0, 1));
+  EXPECT_THAT(all.total(), Counts(5, 1, 2, 2));
+
+  const auto in_q = GetCounts("scope: 'projects/q'").value();
+  ASSERT_THAT(in_q.databases(), SizeIs(1));
+  EXPECT_THAT(in_q.total(), Counts(1, 0, 1, 0));
+  EXPECT_THAT(GetCounts("scope: '/'"),
+              StatusIs(kInvalidArgument,
+                       StartsWith("Invalid GetSessionCounts request: scope "
+                                  "must be empty (everything), ")));
+}
+
+TEST_P(ControlTest, LeaksSayAllThatIsKnown) {
+  const std::string name =
+      Create("labels { key: 'env' value: 'test' } creator_role: 'parent'");
+  Advance(absl::Minutes(10));
+  ASSERT_TRUE(Alive(name));  // A use.
+  Advance(absl::Seconds(90) + kMicrosecond);
+  const auto response = Leaks().value();
+  ASSERT_THAT(response.sessions(), SizeIs(1));
+  const v1::LeakedSession& leak = response.sessions(0);
+  EXPECT_EQ(leak.name(), name);
+  EXPECT_EQ(leak.kind(), v1::REGULAR);
+  EXPECT_EQ(ToTime(leak.create_time()), StartTime());
+  EXPECT_EQ(ToTime(leak.last_use_time()), StartTime() + absl::Minutes(10));
+  EXPECT_EQ(ToDuration(leak.age()),
+            absl::Minutes(10) + absl::Seconds(90) + kMicrosecond);
+  EXPECT_EQ(ToDuration(leak.idle_duration()), absl::Seconds(90) + kMicrosecond);
+  EXPECT_THAT(leak.labels(), SizeIs(1));
+  EXPECT_EQ(leak.labels().at("env"), "test");
+  EXPECT_EQ(leak.creator_role(), "parent");
+  EXPECT_THAT(leak.creator_user_agent(), IsThisClient());
+  EXPECT_THAT(leak.creator_peer(), GetParam() == Transport::kTcp
+                                       ? MatchesRegex("ipv[46]:.*[0-9]+")
+                                       : MatchesRegex(".+"));
+  EXPECT_EQ(response.next_page_token(), "");
+  EXPECT_EQ(response.expired_session_count(), 0);
+}
+
+TEST_P(ControlTest, LeaksOfABatchAndOfMultiplexedSessionsHaveCreatorsToo) {
+  ASSERT_THAT(client().BatchCreate(2), IsOk());
+  Create("multiplexed: true");
+  const auto response = Leaks("include_multiplexed: true").value();
+  ASSERT_THAT(response.sessions(), SizeIs(3));
+  for (const v1::LeakedSession& leak : response.sessions()) {
+    EXPECT_THAT(leak.creator_user_agent(), IsThisClient());
+  }
+  EXPECT_EQ(response.sessions(2).kind(), v1::MULTIPLEXED);
+}
+
+TEST_P(ControlTest, AStrangeUserAgentDoesNotSpoilTheReport) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetUserAgentPrefix(std::string(3000, 'x'));
+  SpannerClient other(
+      grpc::CreateCustomChannel(emulator().addresses().front(),
+                                grpc::InsecureChannelCredentials(), arguments));
+  ASSERT_THAT(other.Create(), IsOk());
+  EXPECT_EQ(Leaks()->sessions(0).creator_user_agent(), std::string(256, 'x'));
+}
+
+TEST_P(ControlTest, LeaksAreLimitedAndPaged) {
+  const std::string env = Create("labels { key: 'env' value: 'test' }");
+  const std::string other = Create("", "projects/q/instances/i/databases/d");
+  const std::string multiplexed = Create("multiplexed: true");
+  Advance(absl::Minutes(10));
+  const std::string young = Create();
+  EXPECT_THAT(LeakedNames(), ElementsAre(env, young, other));
+  EXPECT_THAT(LeakedNames("include_multiplexed: true"),
+              ElementsAre(env, young, multiplexed, other));
+  EXPECT_THAT(LeakedNames("scope: 'projects/q'"), ElementsAre(other));
+  EXPECT_THAT(LeakedNames("filter: 'labels.env:*'"), ElementsAre(env));
+  EXPECT_THAT(LeakedNames("older_than { seconds: 1 }"),
+              ElementsAre(env, other));
+  EXPECT_THAT(LeakedNames("idle_longer_than { seconds: 600 }"), IsEmpty());
+
+  const auto first = Leaks("page_size: 2").value();
+  EXPECT_THAT(first.sessions(), SizeIs(2));
+  const std::string token =
+      absl::StrCat(" page_token: '", first.next_page_token(), "'");
+  EXPECT_THAT(LeakedNames(absl::StrCat("page_size: 2", token)),
+              ElementsAre(other));
+  EXPECT_THAT(Leaks(absl::StrCat("scope: 'projects/p'", token)),
+              StatusIs(kInvalidArgument,
+                       StartsWith("Invalid ListLeakedSessions request: "
+                                  "page_token is not a next_page_token")));
+}
+
+TEST_P(ControlTest, APageOfLeaksHasAThousandAtTheMost) {
+  const auto database = DatabaseName::Parse(std::string(kDatabase));
+  emulator().sessions().Create(*database, {}, 1001);
+  for (const char* page_size : {"", "page_size: 0", "page_size: 5000"}) {
+    EXPECT_THAT(LeakedNames(page_size), SizeIs(1000));
+  }
+}
+
+TEST_P(ControlTest, LeaksThatHaveExpiredAreCounted) {
+  Create();
+  Create();
+  Create("multiplexed: true");
+  Create("", "projects/q/instances/i/databases/d");
+  ASSERT_THAT(client().Delete(Create()), IsOk());
+  Advance(absl::Hours(1) + kMicrosecond);
+  ASSERT_THAT(Expire("selection { kind: MULTIPLEXED }"), IsOk());
+  EXPECT_EQ(Leaks()->expired_session_count(), 3);
+  EXPECT_EQ(Leaks("include_multiplexed: true")->expired_session_count(), 4);
+  EXPECT_EQ(Leaks("scope: 'projects/q'")->expired_session_count(), 1);
+}
+
+TEST_P(ControlTest, ReportsThatMakeNoSenseAreInvalid) {
+  for (const auto& [request, problem] :
+       std::vector<std::pair<std::string, std::string>>{
+           {"scope: 'projects/'", "scope must be empty (everything), "},
+           {"filter: 'x'", "filter does not make sense from position 1"},
+           {"idle_longer_than { seconds: -1 }",
+            "idle_longer_than must not be negative"},
+           {"older_than { seconds: -1 }", "older_than must not be negative"},
+           {"page_size: -1", "page_size must not be negative, but is -1"},
+           {"page_token: 'x'", "page_token is not a next_page_token"}}) {
+    EXPECT_THAT(
+        Leaks(request),
+        StatusIs(kInvalidArgument,
+                 StartsWith(absl::StrCat("Invalid ListLeakedSessions request: ",
+                                         problem))));
+  }
+}
+
+// ---- Reset.
+
+TEST_P(ControlTest, ResetBringsBackTheBeginning) {
+  const std::string name = Create(), multiplexed = Create("multiplexed: true");
+  Advance(absl::Minutes(30));
+  emulator().clock().Run();
+  const auto response = Reset().value();
+  EXPECT_THAT(response.parts(),
+              ElementsAre(v1::ResetRequest::CLOCK, v1::ResetRequest::SESSIONS,
+                          v1::ResetRequest::SESSION_COUNTS));
+  EXPECT_EQ(response.deleted_session_count(), 2);
+  EXPECT_FALSE(Alive(name));
+  EXPECT_FALSE(Alive(multiplexed));
+  const v1::Clock clock = GetClock().value();
+  EXPECT_EQ(ToTime(clock.time()), StartTime());
+  EXPECT_EQ(clock.state(), v1::Clock::STOPPED);
+  EXPECT_THAT(GetCounts()->databases(), IsEmpty());
+  // And it goes on as at first.
+  const std::string next = Create();
+  Advance(absl::Hours(1));
+  EXPECT_EQ(LeakedNames(), std::vector<std::string>{next});
+  Advance(kMicrosecond);
+  EXPECT_FALSE(Alive(next));
+  EXPECT_THAT(GetCounts()->total(), Counts(1, 0, 1, 0));
+}
+
+TEST_P(ControlTest, PartsAreResetAlone) {
+  Create();
+  Advance(absl::Minutes(1));
+  EXPECT_THAT(Reset("parts: SESSION_COUNTS")->parts(),
+              ElementsAre(v1::ResetRequest::SESSION_COUNTS));
+  EXPECT_THAT(GetCounts()->total(), Counts(0, 0, 0, 1));
+  EXPECT_EQ(Reset("parts: SESSIONS parts: SESSIONS")->deleted_session_count(),
+            1);
+  EXPECT_THAT(GetCounts()->total(), Counts(0, 1, 0, 0));
+  EXPECT_EQ(ToTime(GetClock()->time()), StartTime() + absl::Minutes(1));
+  Create();
+  EXPECT_THAT(Reset("parts: SESSIONS parts: CLOCK")->parts(),
+              ElementsAre(v1::ResetRequest::CLOCK, v1::ResetRequest::SESSIONS));
+  EXPECT_EQ(ToTime(GetClock()->time()), StartTime());
+  EXPECT_THAT(GetCounts()->total(), Counts(1, 2, 0, 0));
+}
+
+TEST_P(ControlTest, AScopedResetLeavesTheClockAndOthersAlone) {
+  const std::string mine = Create();
+  const std::string other = Create("", "projects/p/instances/i2/databases/d");
+  Advance(absl::Minutes(1));
+  const auto response = Reset(absl::StrCat("scope: '", kInstance, "'")).value();
+  EXPECT_THAT(response.parts(), ElementsAre(v1::ResetRequest::SESSIONS,
+                                            v1::ResetRequest::SESSION_COUNTS));
+  EXPECT_EQ(response.deleted_session_count(), 1);
+  EXPECT_FALSE(Alive(mine));
+  EXPECT_TRUE(Alive(other));
+  EXPECT_EQ(ToTime(GetClock()->time()), StartTime() + absl::Minutes(1));
+  EXPECT_THAT(GetCounts()->total(), Counts(1, 0, 0, 1));
+}
+
+TEST_P(ControlTest, ResetsThatMakeNoSenseAreInvalidAndDoNothing) {
+  const std::string name = Create();
+  Advance(absl::Minutes(1));
+  for (const auto& [request, problem] :
+       std::vector<std::pair<std::string, std::string>>{
+           {"parts: CLOCK parts: SESSIONS scope: 'projects/p'",
+            "parts must not have the clock where there is a scope"},
+           {"parts: CLOCK parts: SESSION_COUNTS",
+            "parts must have the sessions where they have the clock"},
+           {"parts: SESSIONS parts: PART_UNSPECIFIED",
+            "parts[1] must be CLOCK, SESSIONS or SESSION_COUNTS, but is 0"},
+           {"parts: 99",
+            "parts[0] must be CLOCK, SESSIONS or SESSION_COUNTS, but is 99"},
+           {"scope: 'p'", "scope must be empty (everything), "}}) {
+    EXPECT_THAT(
+        Reset(request),
+        StatusIs(kInvalidArgument,
+                 StartsWith(absl::StrCat("Invalid Reset request: ", problem))));
+  }
+  EXPECT_TRUE(Alive(name));
+  EXPECT_EQ(ToTime(GetClock()->time()), StartTime() + absl::Minutes(1));
+}
+
+TEST(RunningClockTest, ResetBringsBackTheSystemsTime) {
+  auto emulator = Emulator::Start({}).value();
+  ASSERT_TRUE(emulator->clock().Advance(absl::Hours(24 * 365)).ok());
+  emulator->clock().Stop();
+  const absl::Time before = absl::Now();
+  ASSERT_THAT(emulator->Reset(), IsOk());
+  EXPECT_TRUE(emulator->clock().running());
+  EXPECT_LT(emulator->clock().Now(), before + absl::Hours(24));
+}
+
+// ---- Over REST.
+
+TEST(ControlProtoTest, EveryMethodHasItsPlaceInRest) {
+  std::vector<std::string> places;
+  for (const auto* file : {v1::Clock::descriptor()->file(),
+                           v1::SessionCounts::descriptor()->file(),
+                           v1::ResetRequest::descriptor()->file()}) {
+    for (int i = 0; i < file->service(0)->method_count(); ++i) {
+      const auto* method = file->service(0)->method(i);
+      const google::api::HttpRule& rule =
+          method->options().GetExtension(google::api::http);
+      // What is read takes its fields from the query, what changes something
+      // from the body.
+      EXPECT_EQ(rule.body(), rule.get().empty() ? "*" : "") << method->name();
+      places.push_back(
+          absl::StrCat(method->name(), rule.get().empty() ? " POST " : " GET ",
+                       rule.get().empty() ? rule.post() : rule.get()));
+    }
+  }
+  EXPECT_THAT(places,
+              ElementsAre("GetClock GET /emulator/v1/clock",
+                          "AdvanceClock POST /emulator/v1/clock:advance",
+                          "SetClock POST /emulator/v1/clock:set",
+                          "RunClock POST /emulator/v1/clock:run",
+                          "StopClock POST /emulator/v1/clock:stop",
+                          "ExpireSessions POST /emulator/v1/sessions:expire",
+                          "DeleteSessions POST /emulator/v1/sessions:delete",
+                          "GetSessionCounts GET /emulator/v1/sessionCounts",
+                          "ListLeakedSessions GET /emulator/v1/leakedSessions",
+                          "Reset POST /emulator/v1:reset"));
+}
+
+// ---- In C++.
+
+TEST_P(ControlTest, EverythingGoesInCpp) {
+  const std::string name = Create();
+  const DatabaseName database = *DatabaseName::Parse(std::string(kDatabase));
+  SessionStore& sessions = emulator().sessions();
+  EXPECT_EQ(
+      sessions.Expire({.scope = database}, StartTime() + absl::Minutes(1)), 1);
+  const SelectPage leaks = *sessions.Select({.selection = {.scope = database}});
+  ASSERT_THAT(leaks.sessions, SizeIs(1));
+  EXPECT_EQ(leaks.sessions[0].name.full(), name);
+  EXPECT_THAT(leaks.sessions[0].creator.user_agent, IsThisClient());
+  Advance(absl::Minutes(1));
+  EXPECT_FALSE(Alive(name));
+  EXPECT_EQ(sessions.CountsByDatabase(database)[0].counts.regular.expired, 1);
+  Create();
+  EXPECT_EQ(sessions.Delete({.scope = database, .multiplexed = false}), 1);
+  Create();
+  const auto result = emulator().Reset({.scope = database.instance()});
+  ASSERT_THAT(result, IsOk());
+  EXPECT_THAT(result->parts,
+              ElementsAre(ResetPart::kSessions, ResetPart::kSessionCounts));
+  EXPECT_EQ(result->deleted_sessions, 1);
+  EXPECT_THAT(
+      emulator().Reset({.parts = {ResetPart::kClock}}),
+      StatusIs(kInvalidArgument, StartsWith("parts must have the sessions")));
+}
+
+}  // namespace
+}  // namespace spanner_session_emulator
