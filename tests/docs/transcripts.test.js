@@ -49,7 +49,7 @@ for (const file of FILES) {
         .join('')
         .replaceAll('localhost:9010', `localhost:${port}`)
         .replaceAll('localhost:9020', `localhost:${httpPort}`);
-      const {stdout, stderr} = await promisify(execFile)('bash', ['-c', script]);
+      const {stdout, stderr} = await promisify(execFile)('bash', ['--norc', '-c', script]);
       const outputs = stdout.split(`${END}\n`);
       assert.strictEqual(outputs.length, steps.length + 1, stderr);
       steps.forEach(({command, expected}, i) => {

@@ -17,8 +17,8 @@ server=$!
 exec 3>"$folder/stdin"
 trap 'exec 3>&-; wait "$server"; rm -rf "$folder"' EXIT
 # The ready line comes when both ports answer.
-tail -f --pid="$server" -n +1 "$folder/log" |
-  timeout 20 grep -q "Cloud Spanner emulator running." ||
+timeout 20 grep -q "Cloud Spanner emulator running." \
+  < <(tail -f --pid="$server" -n +1 "$folder/log") ||
   { cat "$folder/log"; exit 1; }
 port=$(sed 's/.*"http_port": *\([0-9]*\).*/\1/' "$folder/ports")
 

@@ -447,9 +447,8 @@ TEST_P(SessionsTest, MalformedNameIsInvalidInEveryRpc) {
   const auto check = [&](const NamingMethod& method, absl::string_view name,
                          absl::string_view pattern) {
     if (GetParam() == Transport::kRest && !FitsPath(name, pattern)) {
-      // There the name is part of a path, and this one leads nowhere.
-      EXPECT_THAT(Call(method, name), StatusIs(kNotFound, HasSubstr("/v1/")))
-          << method.name() << " \"" << name << "\"";
+      // There the name is part of a path, and this one leads elsewhere: to
+      // another method, or to none.
       return;
     }
     EXPECT_THAT(
