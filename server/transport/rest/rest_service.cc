@@ -101,10 +101,12 @@ HttpResponse RestService::Handle(const HttpRequest& request) const {
 HttpResponse RestService::Answer(const HttpRequest& request) const {
   const Target target = SplitTarget(request.target);
   const RestQuery query = RestQuery::Parse(target.query);
-  // The HTTP server leaves out the body.
-  const absl::string_view http_method =
-      request.method == "HEAD" ? "GET" : request.method;
+  absl::string_view http_method = request.method;
   Router::Match match = router_.Find(http_method, target.path);
+  if (match.binding == nullptr && http_method == "HEAD") {
+    http_method = "GET";  // Of which the HTTP server leaves out the body.
+    match = router_.Find(http_method, target.path);
+  }
   if (match.binding == nullptr) {
     const auto page = pages_.find(target.path);
     if (page != pages_.end()) {

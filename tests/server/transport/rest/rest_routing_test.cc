@@ -37,6 +37,8 @@ TEST(RestRoutingTest, Table) {
       {"HEAD", "/v1/shelves/a/books/b", "GetBook shelves/a/books/b"},
       {"DELETE", "/v1/shelves/a/books/b", "DeleteBook shelves/a/books/b"},
       {"LOCK", "/v1/shelves/a/books/b", "LockBook shelves/a/books/b"},
+      {"HEAD", "/v1/locks/x", "LockBook x"},
+      {"GET", "/v1/locks/x", "405"},
       {"PATCH", "/v1/shelves/a/books/b:borrow", "405"},
       // Additional bindings, and `**`: also of no segment.
       {"GET", "/v1/single/x", "GetBook x"},
