@@ -1,6 +1,8 @@
 // Any HTTP request to REST: no input may crash it, and every response must be
-// JSON. An input is a request as text: the method and the target on the first
-// line, headers as `Name: value`, an empty line, the body.
+// JSON. An input is taken twice: as the bytes of a connection, which HttpInput
+// cuts into requests; and, so that a fuzzer need not know of lengths, as one
+// request in text: the method and the target on the first line, headers as
+// `Name: value`, an empty line, the body.
 //
 // rest_fuzz_test replays the committed inputs. To look for new ones:
 //   bazel build --config=fuzz //tests/fuzz:rest_fuzz
@@ -16,13 +18,16 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "absl/types/span.h"
 #include "google/protobuf/struct.pb.h"
 #include "google/protobuf/util/json_util.h"
 #include "google/spanner/v1/spanner.pb.h"
 #include "server/call/method.h"
 #include "server/call/pipeline.h"
 #include "server/transport/http.h"
+#include "server/transport/http_input.h"
 #include "server/transport/open_calls.h"
 #include "server/transport/rest/rest_service.h"
 #include "tests/server/transport/rest/library.pb.h"
@@ -74,8 +79,32 @@ void Require(bool condition, absl::string_view what, absl::string_view body) {
   std::abort();
 }
 
-void Run(absl::string_view text) {
-  static auto* const kService = new Service;
+// Has the request answered, and looks at the response.
+void Answer(const HttpRequest& request);
+
+void RunAsBytes(absl::string_view bytes) {
+  if (bytes.empty()) return;
+  // Pieces of a size that the input chooses: parsers err at the seams.
+  const size_t piece = static_cast<uint8_t>(bytes.back());
+  HttpInput input(/*max_header_bytes=*/4096, /*max_body_bytes=*/65536);
+  while (!bytes.empty()) {
+    const absl::Span<char> space = input.Space();
+    const size_t size = std::min({space.size(), bytes.size(), piece + 1});
+    std::copy_n(bytes.begin(), size, space.begin());
+    bytes.remove_prefix(size);
+    input.Received(size);
+    HttpInput::State state = input.Parse();
+    while (state == HttpInput::State::kComplete) {
+      input.request().peer = "ipv4:127.0.0.1:1";
+      Answer(input.request());
+      input.Next();
+      state = input.Parse();
+    }
+    if (state == HttpInput::State::kProblem) return;
+  }
+}
+
+void RunAsText(absl::string_view text) {
   HttpRequest request;
   const absl::string_view first = TakeLine(text);
   request.method = first.substr(0, first.find(' '));
@@ -92,7 +121,11 @@ void Run(absl::string_view text) {
   request.fields = headers;
   request.body = text;
   request.peer = "ipv4:127.0.0.1:1";
+  Answer(request);
+}
 
+void Answer(const HttpRequest& request) {
+  static auto* const kService = new Service;
   HttpResponse response = kService->Handle(request);
   int status = response.status;
   std::string body = std::move(response.body);
@@ -115,7 +148,8 @@ void Run(absl::string_view text) {
 }  // namespace spanner_session_emulator
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  spanner_session_emulator::Run(
-      absl::string_view(reinterpret_cast<const char*>(data), size));
+  const absl::string_view input(reinterpret_cast<const char*>(data), size);
+  spanner_session_emulator::RunAsBytes(input);
+  spanner_session_emulator::RunAsText(input);
   return 0;
 }
