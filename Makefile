@@ -22,7 +22,7 @@ test: setup  ## build everything and run all tests
 asan: setup  ## all tests under the address and undefined-behaviour sanitizers
 	@tools/run_tests.sh --config=asan
 
-tsan: setup  ## all tests under the thread sanitizer
+tsan: setup  ## the C++ tests under the thread sanitizer
 	@tools/run_tests.sh --config=tsan
 
 format: setup  ## format the C++ sources

@@ -41,6 +41,7 @@ def spanner_session_emulator_deps():
         "com_github_grpc_grpc",
         files = {
             "BUILD.bazel": "//third_party/debian:BUILD.grpc",
+            "grpc_tsan.cc": "//third_party/debian:grpc_tsan.cc",
             "src/compiler/BUILD.bazel": "//third_party/debian:BUILD.grpc_compiler",
         },
         links = {"src/compiler/grpc_cpp_plugin": "/usr/bin/grpc_cpp_plugin"},
