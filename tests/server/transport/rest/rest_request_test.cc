@@ -125,6 +125,7 @@ TEST(RestRequestTest, WrongQueries) {
       {"stringField=%", "stringField is not percent-encoded UTF-8"},
       {"stringField=%ff", "stringField is not percent-encoded UTF-8"},
       {"%ff=1", "%ff is not percent-encoded UTF-8"},
+      {"\xff=1", "\\\\xff is not percent-encoded UTF-8"},
       {"alt=media", "alt is \\\"media\\\", but replies come as \\\"json\\\""},
       {"alt=proto", "alt is"},
       {"$alt=sse", "$alt is"},
