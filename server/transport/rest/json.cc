@@ -7,7 +7,6 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
@@ -124,15 +123,16 @@ std::string ReadableType(absl::string_view type) {
 //   (path) name: any other text            the same
 //   any text \n a piece of the JSON \n a caret below the place
 JsonProblem Explain(absl::string_view message) {
-  const std::vector<absl::string_view> lines = absl::StrSplit(message, '\n');
-  if (lines.size() == 3) {
-    std::string text = absl::StrCat("is not valid JSON: ", lines[0]);
-    const size_t caret = lines[2].find('^');
-    const absl::string_view place =
-        lines[1].substr(std::min(caret, lines[1].size()));
-    if (!place.empty() && IsUtf8(place)) {
-      absl::StrAppend(&text, " At: ", place);
-    }
+  if (const size_t first = message.find('\n'); first != message.npos) {
+    const size_t last = message.rfind('\n');
+    const absl::string_view piece =
+        message.substr(first + 1, std::max(last, first + 1) - first - 1);
+    const size_t caret = message.size() - 1 - (last + 1);
+    const absl::string_view place = piece.substr(std::min(caret, piece.size()));
+    std::string text =
+        absl::StrCat("is not valid JSON: ", message.substr(0, first));
+    // The piece may begin and end in the middle of a character.
+    if (!place.empty() && IsUtf8(place)) absl::StrAppend(&text, " At: ", place);
     return {.field = "", .text = std::move(text)};
   }
   JsonProblem problem;
@@ -179,10 +179,17 @@ std::optional<JsonProblem> ParseJson(absl::string_view json,
   const JsonProblem too_deep = {.field = "", .text = "is nested too deeply"};
   if (IsNestedTooDeeply(json)) return too_deep;
   std::string binary;
-  const auto status = pb::util::JsonToBinaryString(
-      Resolver(), TypeUrl(message),
-      pb::StringPiece(json.data(), static_cast<ptrdiff_t>(json.size())),
-      &binary, pb::util::JsonParseOptions());
+  pb::util::Status status;
+  try {
+    status = pb::util::JsonToBinaryString(
+        Resolver(), TypeUrl(message),
+        pb::StringPiece(json.data(), static_cast<ptrdiff_t>(json.size())),
+        &binary, pb::util::JsonParseOptions());
+  } catch (const pb::FatalException&) {
+    // Some texts with a malformed Any, as `{"@type":"…Duration","value":"x"}5`,
+    // break an assumption of the library.
+    return JsonProblem{.field = "", .text = "is not valid JSON"};
+  }
   if (!status.ok()) {
     return Explain(
         absl::string_view(status.message().data(), status.message().size()));

@@ -344,6 +344,18 @@ TEST(RestRequestTest, WrongBodies) {
       {{"PATCH", kBook,
         "{\"book\":{\"attachment\":{\"@type\":\"type.googleapis.com/x.Y\"}}}"},
        "book.attachment"},
+      // On which the library would end the program.
+      {{"PATCH", kBook,
+        "{\"book\":{\"attachment\":{\"@type\":\"type.googleapis.com/"
+        "google.protobuf.Duration\",\"value\":\"0.s}5\",\"x\":{\"a\":[1]},"
+        "\"list\":[{}]}}}"},
+       "body is not valid JSON"},
+      // Line breaks and half characters near the mistake.
+      {{"POST", kBorrow,
+        "{\n\"filterText\":\n\"\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3"
+        "\xa4\xc3\xa4\xc3\xa4\"\nx\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+        "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"},
+       "body is not valid JSON: Expected , or } after key:value pair."},
       {{"POST", kShelf, "{\"book\":{}}"}, "book.book is not a known field"},
       {{"POST", kShelf, "{\"author\":{\"x\":1}}"},
        "book.author.x is not a known field"},
