@@ -20,7 +20,7 @@ import urllib.request
 from pathlib import Path
 
 PATIENCE = 20  # Seconds for a server to start or to stop.
-PARENT = "/v1/projects/p/instances/i/databases/d"
+PARENT = "/v1/projects/p/instances/instance/databases/db"
 
 
 def free_ports(count):
@@ -56,9 +56,11 @@ class Server:
             self._wait()
             if needs_database:
                 post(self.port, "/v1/projects/p/instances",
-                     {"instanceId": "i", "instance": {"config": "c"}})
-                post(self.port, "/v1/projects/p/instances/i/databases",
-                     {"createStatement": "CREATE DATABASE `d`"})
+                     {"instanceId": "instance", "instance": {
+                         "config": "projects/p/instanceConfigs/emulator-config",
+                         "displayName": "instance", "nodeCount": 1}})
+                post(self.port, "/v1/projects/p/instances/instance/databases",
+                     {"createStatement": "CREATE DATABASE `db`"})
             self.path = "/v1/" + post(
                 self.port, f"{PARENT}/sessions", {})["name"]
         except BaseException:
