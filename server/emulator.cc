@@ -87,6 +87,13 @@ absl::Status CheckOptions(const EmulatorOptions& options) {
     status.Update(
         check(absl::StrCat("database_lifetimes ", name, ": "), lifetimes));
   }
+  const auto port = [&status](absl::string_view name, int value, int least) {
+    if (value >= least && value <= 65535) return;
+    status.Update(absl::InvalidArgumentError(absl::StrCat(
+        name, " must be between ", least, " and 65535, but is ", value)));
+  };
+  port("grpc_port", options.grpc_port, 0);
+  port("http_port", options.http_port, EmulatorOptions::kNoHttp);
   status.Update(positive("max_sessions", options.max_sessions, 0,
                          absl::StrCat(options.max_sessions)));
   status.Update(positive("max_sessions_per_batch",
@@ -262,7 +269,11 @@ class Emulator::Impl {
     }
     if (rest_ != nullptr) {
       auto http_server = HttpServer::Start(MakeHttpOptions());
-      if (!http_server.ok()) return http_server.status();
+      if (!http_server.ok()) {
+        StopServer(std::chrono::milliseconds::zero());
+        server_ = nullptr;
+        return http_server.status();
+      }
       http_server_ = *std::move(http_server);
     }
     std::string line = absl::StrCat(

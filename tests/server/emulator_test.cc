@@ -86,8 +86,13 @@ TEST(EmulatorOptionsTest, ARefusedOptionIsNamed) {
       {"start_time",
        [](auto& o) { o.start_time = absl::UnixEpoch() - absl::Seconds(1); }},
       {"start_time", [](auto& o) { o.start_time = absl::InfiniteFuture(); }},
-      {"port -1", [](auto& o) { o.grpc_port = -1; }},
-      {"port 65536", [](auto& o) { o.grpc_port = 65536; }},
+      {"grpc_port", [](auto& o) { o.grpc_port = -1; }},
+      {"grpc_port", [](auto& o) { o.grpc_port = 65536; }},
+      {"http_port", [](auto& o) { o.http_port = -2; }},
+      {"http_port", [](auto& o) { o.http_port = 65536; }},
+      {"http_idle_timeout", [](auto& o) { o.http_idle_timeout = kZero; }},
+      {"http_header_timeout", [](auto& o) { o.http_header_timeout = kPast; }},
+      {"http_body_timeout", [](auto& o) { o.http_body_timeout = kZero; }},
       {"host name \"\"", [](auto& o) { o.hostname = ""; }},
       // Too long for any look-up.
       {"host name \"x", [](auto& o) { o.hostname = std::string(300, 'x'); }},
@@ -200,6 +205,30 @@ TEST(EmulatorPortTest, PortInUseByAnotherServerIsUnavailableAndNamed) {
   EXPECT_THAT(Emulator::Start({.grpc_port = listener.port()}),
               StatusIs(kUnavailable,
                        HasSubstr(absl::StrCat("127.0.0.1:", listener.port()))));
+}
+
+TEST(EmulatorPortTest, HttpPortInUseIsUnavailableAndNamed) {
+  const Listener listener;
+  EXPECT_THAT(Emulator::Start({.http_port = listener.port()}),
+              StatusIs(kUnavailable,
+                       HasSubstr(absl::StrCat("127.0.0.1:", listener.port()))));
+}
+
+TEST(EmulatorPortTest, RestCanBeLeftOut) {
+  const auto emulator = StartEmulator({.http_port = EmulatorOptions::kNoHttp});
+  EXPECT_EQ(emulator->http_port(), 0);
+  EXPECT_THAT(SpannerClient(emulator->InProcessChannel()).Create(), IsOk());
+}
+
+TEST(EmulatorPortTest, RestIsOnAPortOfItsOwn) {
+  const auto emulator = StartEmulator();
+  EXPECT_NE(emulator->http_port(), emulator->port());
+  const std::string name =
+      SpannerClient(MakeCaller(*emulator, Transport::kRest))
+          .Create()
+          .value()
+          .name();
+  EXPECT_THAT(SpannerClient(emulator->InProcessChannel()).Get(name), IsOk());
 }
 
 TEST(EmulatorPortTest, PortInUseByAnotherEmulatorIsUnavailableAndNamed) {
@@ -451,8 +480,14 @@ INSTANTIATE_TRANSPORTS(LogTest);
 
 TEST_P(LogTest, SaysStartAndStop) {
   StartWith({});
+  std::vector<std::string> http;
+  for (const std::string& address : emulator_->addresses()) {
+    http.push_back(absl::StrCat(address.substr(0, address.rfind(':')), ":",
+                                emulator_->http_port()));
+  }
   const std::string start = absl::StrCat(
-      "event=start grpc=\"", absl::StrJoin(emulator_->addresses(), ","), "\"");
+      "event=start grpc=\"", absl::StrJoin(emulator_->addresses(), ","),
+      "\" http=\"", absl::StrJoin(http, ","), "\"");
   EXPECT_THAT(Lines(), ElementsAre(start));
   SpannerClient client(channel_);
   const std::string name = client.Create().value().name();

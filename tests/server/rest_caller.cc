@@ -222,8 +222,8 @@ absl::Status StatusFromJson(const std::string& json, std::string* details) {
           ? whole.fields().at("error").struct_value()
           : google::protobuf::Struct();
   google::rpc::Code code = google::rpc::UNKNOWN;
-  EXPECT_TRUE(
-      google::rpc::Code_Parse((*error.mutable_fields())["status"].string_value(), &code))
+  EXPECT_TRUE(google::rpc::Code_Parse(
+      (*error.mutable_fields())["status"].string_value(), &code))
       << json;
   // The rest is a google.rpc.Status, but for the code.
   error.mutable_fields()->erase("status");

@@ -63,7 +63,9 @@ using Flags = std::vector<std::string>;
 
 // Bazel starts tests in the folder that the data is below.
 std::vector<std::string> Command(Flags flags) {
-  flags.insert(flags.begin(), "server/spanner_session_emulator");
+  // Tests run side by side; none may take the usual port.
+  flags.insert(flags.begin(),
+               {"server/spanner_session_emulator", "--http_port=0"});
   return flags;
 }
 
@@ -98,10 +100,12 @@ class Server {
     // Not before the ready line: by then it must be there.
     ports_ = ReadFile(port_file_);
     EXPECT_TRUE(ready_) << process_.err();
-    if (!absl::SimpleAtoi(
-            absl::StripSuffix(absl::StripPrefix(ports_, "{\"grpc_port\": "),
-                              "}\n"),
-            &port_)) {
+    std::smatch match;
+    if (!std::regex_match(ports_, match,
+                          std::regex(R"(\{"grpc_port": (\d+), )"
+                                     R"("http_port": (\d+)\}\n)")) ||
+        !absl::SimpleAtoi(match[1].str(), &port_) ||
+        !absl::SimpleAtoi(match[2].str(), &http_port_)) {
       ADD_FAILURE() << "--port_file has: " << ports_;
     }
   }
@@ -109,6 +113,7 @@ class Server {
 
   Subprocess& process() { return process_; }
   int port() const { return port_; }
+  int http_port() const { return http_port_; }
   const std::string& port_file() const { return port_file_; }
   const std::string& ports() const { return ports_; }
 
@@ -128,6 +133,7 @@ class Server {
   Subprocess process_;
   bool ready_;
   std::string ports_;
+  int http_port_ = 0;
   int port_ = 0;
 };
 
@@ -254,7 +260,8 @@ bool IsLocalhost(int family) {
 TEST(StartTest, AnswersWhenItSaysSo) {
   Server server;
   EXPECT_EQ(server.ports(),
-            absl::StrCat("{\"grpc_port\": ", server.port(), "}\n"));
+            absl::StrCat("{\"grpc_port\": ", server.port(),
+                         ", \"http_port\": ", server.http_port(), "}\n"));
   const std::vector<std::string> lines = Lines(server.process().err());
   ASSERT_THAT(lines, Not(IsEmpty()));
   EXPECT_EQ(lines.back(), kReadyLine);
@@ -283,7 +290,8 @@ TEST(StartTest, ReplacesAnOldPortFile) {
       Command({"--grpc_port=0", absl::StrCat("--port_file=", path)}));
   ASSERT_TRUE(process.WaitForErr(kReadyLine)) << process.err();
   EXPECT_THAT(ReadFile(path),
-              ::testing::MatchesRegex("\\{\"grpc_port\": [0-9]+\\}\n"));
+              ::testing::MatchesRegex(
+                  "\\{\"grpc_port\": [0-9]+, \"http_port\": [0-9]+\\}\n"));
   std::remove(path.c_str());
 }
 
@@ -511,10 +519,16 @@ INSTANTIATE_TEST_SUITE_P(
          "error: unexpected argument \"serve\": see --help"},
         {"PortTooHigh",
          {"--grpc_port=65536"},
-         "error: port 65536 is not between 0 and 65535"},
+         "error: grpc_port must be between 0 and 65535, but is 65536"},
         {"PortTooLow",
          {"--grpc_port=-1"},
-         "error: port -1 is not between 0 and 65535"},
+         "error: grpc_port must be between 0 and 65535, but is -1"},
+        {"HttpPortTooHigh",
+         {"--http_port=65536"},
+         "error: http_port must be between -1 and 65535, but is 65536"},
+        {"HttpTimeout",
+         {"--http_idle_timeout=0s"},
+         "error: http_idle_timeout must be greater than 0, but is 0"},
         {"UnresolvableHost",
          {"--hostname=no.such.host.invalid"},
          "error: host name \"no.such.host.invalid\": Name or service not "
@@ -557,10 +571,12 @@ TEST(InformationTest, HelpListsEveryFlagAndNoOther) {
   EXPECT_THAT(
       flags,
       ::testing::UnorderedElementsAre(
-          "hostname", "grpc_port", "session_idle_ttl", "session_max_age",
-          "multiplexed_session_max_age", "max_sessions",
-          "max_sessions_per_batch", "get_session_counts_as_use", "databases",
-          "log_requests", "port_file", "exit_on_stdin_close", "healthcheck"));
+          "hostname", "grpc_port", "http_port", "http_cors_origin",
+          "http_idle_timeout", "http_header_timeout", "http_body_timeout",
+          "session_idle_ttl", "session_max_age", "multiplexed_session_max_age",
+          "max_sessions", "max_sessions_per_batch", "get_session_counts_as_use",
+          "databases", "log_requests", "port_file", "exit_on_stdin_close",
+          "healthcheck"));
 }
 
 TEST(HealthcheckTest, OfALiveServer) {
