@@ -189,9 +189,6 @@ class SessionMethods {
 
   absl::Status List(Call& call, const api::ListSessionsRequest& request,
                     api::ListSessionsResponse& response) const {
-    if (absl::Status s = resources_.RequireDatabase(call.database()); !s.ok()) {
-      return s;
-    }
     ListRequest list;
     if (request.page_size() > 0 && request.page_size() <= kMaxPageSize) {
       list.page_size = request.page_size();
@@ -205,6 +202,11 @@ class SessionMethods {
     if (!page.ok()) {
       return errors::InvalidField(call.method().name, "page_token",
                                   page.status().message());
+    }
+    // Not earlier: a bad page token is the worse mistake, and only the store
+    // can tell.
+    if (absl::Status s = resources_.RequireDatabase(call.database()); !s.ok()) {
+      return s;
     }
     for (const NamedSession& session : page->sessions) {
       Fill(session.name, session.session, *response.add_sessions());

@@ -418,6 +418,7 @@ TEST_P(DeclaredDatabasesTest, MalformedRequestWinsOverMissingDatabase) {
   EXPECT_THAT(client().BatchCreate(1, "multiplexed: true", missing),
               StatusIs(kInvalidArgument, HasSubstr("in batch")));
   EXPECT_THAT(client().List("filter: 'x'", missing), is_invalid);
+  EXPECT_THAT(client().List("page_token: 'x'", missing), is_invalid);
 }
 
 TEST_P(SessionsTest, EveryDatabaseExistsUnlessSomeAreDeclared) {
