@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 packages="
   bazel-bootstrap bazel-platforms bazel-rules-java bazel-rules-proto bazel-skylib
-  ca-certificates g++
+  ca-certificates curl g++
   libabsl-dev libboost-dev libfmt-dev libgmock-dev libgrpc++-dev libgtest-dev
   libprotobuf-dev libspdlog-dev
   protobuf-compiler protobuf-compiler-grpc"
