@@ -101,7 +101,7 @@ struct HttpResponse {
 };
 
 // Answers a request, without waiting: it runs in the thread that serves many
-// connections.
+// connections, or in one of few for requests that take long.
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
 
 // Why the server itself ends a connection with a reply; the values are the

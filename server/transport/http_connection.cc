@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "boost/asio/error.hpp"
+#include "boost/asio/executor_work_guard.hpp"
 #include "boost/asio/post.hpp"
 #include "boost/beast/http/status.hpp"
 
@@ -42,10 +43,11 @@ void AppendText(std::string& out, absl::string_view text) {
 
 HttpConnection::HttpConnection(asio::io_context* context,
                                const HttpServerOptions& options,
-                               std::string peer,
+                               HttpWorkers* workers, std::string peer,
                                std::function<void(HttpConnection*)> on_closed)
     : context_(*context),
       options_(options),
+      workers_(*workers),
       peer_(std::move(peer)),
       on_closed_(std::move(on_closed)),
       socket_(*context),
@@ -88,6 +90,7 @@ void HttpConnection::Drain() {
 void HttpConnection::Close() {
   if (phase_ == Phase::kClosed) return;
   phase_ = Phase::kClosed;
+  closed_ = true;
   if (wake_link_ != nullptr) {
     wake_link_->connection = nullptr;
     MutexLock lock(&wake_link_->mu);
@@ -159,7 +162,53 @@ bool HttpConnection::Handle() {
   keep_alive_ = input_.keep_alive() && !draining_;
   http11_ = input_.http11();
   head_only_ = request.method == "HEAD";
-  HttpResponse response = options_.handler(request);
+  if (IsSlow(request) && HandleInWorker()) return false;
+  return Answer(options_.handler(request));
+}
+
+bool HttpConnection::IsSlow(const HttpRequest& request) const {
+  return request.body.size() > options_.large_body_bytes ||
+         (options_.is_slow != nullptr && options_.is_slow(request));
+}
+
+bool HttpConnection::HandleInWorker() {
+  // The work keeps the thread of a connection that has been closed meanwhile,
+  // so that the connection, and what the handler has made, end there.
+  const bool handed_over =
+      workers_.Run([self = shared_from_this(),
+                    work = asio::make_work_guard(context_)]() mutable {
+        std::optional<HttpResponse> response;
+        try {
+          if (!self->closed_) {
+            response = self->options_.handler(self->input_.request());
+          }
+        } catch (...) {
+          response.reset();
+        }
+        asio::io_context& context = self->context_;
+        asio::post(context, [self = std::move(self), work = std::move(work),
+                             response = std::move(response)]() mutable {
+          self->OnHandled(std::move(response));
+        });
+      });
+  if (!handed_over) return false;
+  phase_ = Phase::kHandling;
+  SetTimeout(absl::InfiniteDuration());
+  return true;
+}
+
+void HttpConnection::OnHandled(std::optional<HttpResponse> response) {
+  Handler([this, &response] {
+    if (!response.has_value()) {
+      Close();
+      return;
+    }
+    if (draining_) keep_alive_ = false;
+    if (Answer(*std::move(response))) Process();
+  })();
+}
+
+bool HttpConnection::Answer(HttpResponse response) {
   input_.Next();
   if (response.source != nullptr) {
     return StartStream(std::move(response.source));
@@ -333,8 +382,9 @@ void HttpConnection::OnRead(const Error& error, size_t size) {
   if (error) {
     end_of_input_ = true;
     // What has come before is still answered, unless it is of no use.
-    const bool replying =
-        phase_ == Phase::kReplying || phase_ == Phase::kContinuing;
+    const bool replying = phase_ == Phase::kReplying ||
+                          phase_ == Phase::kContinuing ||
+                          phase_ == Phase::kHandling;
     if (error != asio::error::eof || !(replying || phase_ == Phase::kReading)) {
       Close();
       return;
@@ -351,6 +401,7 @@ void HttpConnection::OnRead(const Error& error, size_t size) {
       Read();
       break;
     case Phase::kContinuing:
+    case Phase::kHandling:
     case Phase::kReplying:
     case Phase::kClosed:
       break;

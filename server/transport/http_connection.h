@@ -3,11 +3,13 @@
 #define SPANNER_SESSION_EMULATOR_SERVER_TRANSPORT_HTTP_CONNECTION_H_
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>  // Before Asio's headers, which lack it under C++20.
 
@@ -21,20 +23,23 @@
 #include "server/transport/http.h"
 #include "server/transport/http_input.h"
 #include "server/transport/http_server.h"
+#include "server/transport/http_workers.h"
 #include "store/mutex.h"
 
 namespace spanner_session_emulator {
 
 // Reads a request, has it handled, sends the reply, and so on. Everything
-// happens in the one thread that runs the io_context. Handlers of Asio hold the
+// happens in the one thread that runs the io_context, but for the handler of a
+// request that takes long. Handlers of Asio hold the
 // connection, so it lives until the last of them has run.
 class HttpConnection final
     : public std::enable_shared_from_this<HttpConnection> {
  public:
-  // The context, the options and whatever `on_closed` needs must outlive the
-  // connection.
+  // The context, the options, the workers and whatever `on_closed` needs must
+  // outlive the connection.
   HttpConnection(boost::asio::io_context* context,
-                 const HttpServerOptions& options, std::string peer,
+                 const HttpServerOptions& options, HttpWorkers* workers,
+                 std::string peer,
                  std::function<void(HttpConnection*)> on_closed);
 
   // Once. Any connected stream socket will do.
@@ -51,6 +56,7 @@ class HttpConnection final
   enum class Phase {
     kReading,     // A request, or waiting for one.
     kContinuing,  // Asking for the request's body.
+    kHandling,    // A worker has the request, which must not move.
     kReplying,    // Sending a complete reply.
     kStreaming,   // Sending what the source says.
     kLingering,   // All is sent: waiting for the client to close.
@@ -77,6 +83,11 @@ class HttpConnection final
   void Process();
   void AwaitBytes(HttpInput::State state);
   bool Handle();
+  bool IsSlow(const HttpRequest& request) const;
+  // Returns false if there is no worker.
+  bool HandleInWorker();
+  void OnHandled(std::optional<HttpResponse> response);
+  bool Answer(HttpResponse response);
   void HandleProblem(HttpProblem problem);
   bool Reply(HttpResponse response);
   bool FinishReply();
@@ -105,12 +116,14 @@ class HttpConnection final
 
   boost::asio::io_context& context_;
   const HttpServerOptions& options_;
+  HttpWorkers& workers_;
   const std::string peer_;
   const std::function<void(HttpConnection*)> on_closed_;
   boost::asio::generic::stream_protocol::socket socket_;
 
   Phase phase_ = Phase::kReading;
   bool draining_ = false;
+  std::atomic<bool> closed_{false};  // For a worker.
 
   HttpInput input_;
   bool reading_ = false;       // A read is under way.

@@ -19,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "server/transport/http_connection.h"
+#include "server/transport/http_workers.h"
 // After the above, for <utility>.
 #include "boost/asio/executor_work_guard.hpp"
 #include "boost/asio/io_context.hpp"
@@ -64,7 +65,8 @@ std::string PeerName(const sockaddr_storage& address) {
 // in the thread.
 class Loop {
  public:
-  explicit Loop(const HttpServerOptions& options) : options_(options) {}
+  Loop(const HttpServerOptions& options, HttpWorkers* workers)
+      : options_(options), workers_(*workers) {}
 
   void Start(std::function<void()> on_end) {
     thread_ = std::thread([this, on_end = std::move(on_end)] {
@@ -83,7 +85,7 @@ class Loop {
   void Serve(FileDescriptor socket, std::string peer) {
     if (draining_) return;
     const auto connection = std::make_shared<HttpConnection>(
-        &context_, options_, std::move(peer),
+        &context_, options_, &workers_, std::move(peer),
         [this](HttpConnection* closed) { connections_.erase(closed); });
     connections_.emplace(connection.get(), connection);
     connection->Start(std::move(socket));
@@ -127,6 +129,7 @@ class Loop {
   }
 
   const HttpServerOptions& options_;
+  HttpWorkers& workers_;
   asio::io_context context_{1};  // One thread runs it.
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>>
       work_{context_.get_executor()};
@@ -206,7 +209,7 @@ class HttpServer::Impl {
         port_(sockets.port),
         addresses_(std::move(sockets.addresses)) {
     for (int i = 0; i < options_.threads; ++i) {
-      loops_.push_back(std::make_unique<Loop>(options_));
+      loops_.push_back(std::make_unique<Loop>(options_, &workers_));
     }
     for (FileDescriptor& socket : sockets.sockets) {
       listeners_.push_back(std::make_unique<Listener>(
@@ -261,6 +264,7 @@ class HttpServer::Impl {
       }
     }
     for (const auto& loop : loops_) loop->Join();
+    workers_.Stop();  // Each loop has waited for its jobs.
   }
 
  private:
@@ -280,6 +284,7 @@ class HttpServer::Impl {
   const HttpServerOptions options_;
   const int port_;
   const std::vector<std::string> addresses_;
+  HttpWorkers workers_;
   std::vector<std::unique_ptr<Loop>> loops_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::atomic<size_t> next_loop_{0};

@@ -23,6 +23,12 @@ struct HttpServerOptions {
 
   // Called in any of the server's threads, in several at a time.
   HttpHandler handler;
+  // Requests with larger bodies, and those for which `is_slow` says so, are
+  // handled in one of two threads beside, so that other connections need not
+  // wait for them. `is_slow` is called for every other request, in the
+  // connection's thread; null: no other is slow.
+  size_t large_body_bytes = 64 << 10;
+  std::function<bool(const HttpRequest&)> is_slow;
   // Makes the reply to what is no request, or none that will be taken; its
   // source is not looked at. Null: a reply without a body. After it the
   // connection is closed.
@@ -45,8 +51,10 @@ struct HttpServerOptions {
 
 // Serves HTTP/1.1 and 1.0 from a fixed number of threads, whatever the number
 // of connections: each connection belongs to one thread, and none waits for a
-// client. Requests of one connection are handled one after the other, each when
-// the reply before it is complete.
+// client. Only the handler of a request that takes long runs elsewhere,
+// and its connection has no time-out until it is done. Requests of one
+// connection are handled one after the other, each when the reply before it is
+// complete.
 //
 // The handler gets whole requests. It sees HEAD as such and may answer as it
 // would GET: the server sends the head alone, with the Content-Length that the

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <new>
@@ -21,6 +22,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/transport/file_descriptor.h"
+#include "store/mutex.h"
 #include "tests/server/transport/http_testing.h"
 
 namespace spanner_session_emulator {
@@ -678,6 +680,252 @@ TEST(HttpServerTest, AWakerOfAnEarlierWaitMeansNothing) {
   wakers[1]();
   EXPECT_EQ(client.Read().status, 204);
   EXPECT_EQ(steps, 3);
+}
+
+// ---- Requests that take long -----------------------------------------------
+
+// Something that happens once. Waiting for it fails after half a minute.
+class Event {
+ public:
+  void Happen() {
+    MutexLock lock(&mu_);
+    happened_ = true;
+    changed_.notify_all();
+  }
+  bool Await() {
+    MutexLock lock(&mu_);
+    return changed_.wait_for(
+        mu_, std::chrono::seconds(30),
+        [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return happened_; });
+  }
+
+ private:
+  Mutex mu_;
+  CondVar changed_;
+  bool happened_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+// A handler that stays in requests to /slow until it is let go.
+struct Slow {
+  Event entered;
+  Event go;
+  Event left;
+  std::string seen;  // When it was let go.
+  HttpTestStream stream;
+
+  HttpServerOptions Options() {
+    auto options = spanner_session_emulator::Options(
+        [this](const HttpRequest& request) -> HttpResponse {
+          if (request.target == "/stream") {
+            return {.source = stream.Source()};
+          }
+          if (request.target.substr(0, 5) != "/slow") return Echo(request);
+          entered.Happen();
+          EXPECT_TRUE(go.Await());
+          seen = Echo(request).body;
+          left.Happen();
+          if (request.target == "/slow-throw") throw std::bad_alloc();
+          if (request.target == "/slow-stream") {
+            return {.source = stream.Source()};
+          }
+          return Echo(request);
+        });
+    options.is_slow = [](const HttpRequest& request) {
+      return request.target.substr(0, 5) == "/slow";
+    };
+    return options;
+  }
+};
+
+TEST(HttpServerTest, ASlowRequestDoesNotHoldUpOtherConnections) {
+  Slow slow;
+  const auto server = Start(slow.Options());
+  HttpTestClient client(server->port());
+  client.Send(HttpPost("/slow", "body") + HttpGet("/next"));
+  EXPECT_TRUE(slow.entered.Await());
+  HttpTestClient other(server->port());
+  Settle(other);
+  slow.go.Happen();
+  EXPECT_EQ(client.Read().body, "POST /slow body");
+  EXPECT_EQ(client.Read().body, "GET /next ");
+  EXPECT_EQ(client.Ask(HttpGet("/slow")).body, "GET /slow ");
+}
+
+TEST(HttpServerTest, LargeBodiesAreHandledInAnotherThread) {
+  HttpServerOptions options = Options([](const HttpRequest& request) {
+    EXPECT_EQ(request.body, std::string(request.body.size(), 'x'));
+    return HttpResponse{.body = absl::StrCat(std::hash<std::thread::id>()(
+                            std::this_thread::get_id()))};
+  });
+  options.large_body_bytes = 1000;
+  const auto server = Start(std::move(options));
+  HttpTestClient client(server->port());
+  const std::string thread = client.Ask(HttpGet("/")).body;
+  for (const size_t size : {1000, 1001, 0, 3000000, 1}) {
+    const std::string used =
+        client.Ask(HttpPost("/", std::string(size, 'x'))).body;
+    EXPECT_EQ(used != thread, size > 1000) << size;
+  }
+}
+
+TEST(HttpServerTest, ManySlowRequestsAtATime) {
+  HttpServerOptions options = Options();
+  options.threads = 2;
+  options.is_slow = [](const HttpRequest& request) {
+    return request.method == "GET";
+  };
+  const auto server = Start(std::move(options));
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 6; ++i) {
+    threads.emplace_back([&, i] {
+      HttpTestClient client(server->port());
+      for (int j = 0; j < 50; ++j) {
+        const std::string target = absl::StrCat("/", i, "/", j);
+        client.Send(HttpGet(target) + HttpPost(target, "b"));
+        EXPECT_EQ(client.Read().body, "GET " + target + " ");
+        EXPECT_EQ(client.Read().body, "POST " + target + " b");
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST(HttpServerTest, ASlowRequestLivesUntilItsHandlerIsDone) {
+  Slow slow;
+  const auto server = Start(slow.Options());
+  HttpTestClient client(server->port());
+  // After a stream the server is still reading, and so sees the client go.
+  client.Send(HttpGet("/stream") + HttpPost("/slow", "body"));
+  slow.stream.Push(HttpStep::Head(204, {}));
+  EXPECT_EQ(client.Read().status, 204);
+  EXPECT_TRUE(slow.entered.Await());
+  client.Reset();
+  HttpTestClient other(server->port());
+  Settle(other);
+  slow.go.Happen();
+  EXPECT_TRUE(slow.left.Await());
+  EXPECT_EQ(slow.seen, "POST /slow body");
+  Settle(other);
+}
+
+TEST(HttpServerTest, AClientMayCloseItsSideDuringASlowRequest) {
+  for (const bool reading : {false, true}) {
+    Slow slow;
+    const auto server = Start(slow.Options());
+    HttpTestClient client(server->port());
+    if (reading) {
+      slow.stream.Push(HttpStep::Head(204, {}));
+      client.Send(HttpGet("/stream") + HttpGet("/slow"));
+      EXPECT_EQ(client.Read().status, 204);
+    } else {
+      client.Send(HttpGet("/slow"));
+    }
+    EXPECT_TRUE(slow.entered.Await());
+    client.CloseSending();
+    HttpTestClient other(server->port());
+    Settle(other);
+    slow.go.Happen();
+    EXPECT_EQ(client.Read().body, "GET /slow ");
+    EXPECT_TRUE(client.ReadEnd());
+  }
+}
+
+TEST(HttpServerTest, ASlowRequestMayHaveAStreamedReply) {
+  Slow slow;
+  slow.go.Happen();
+  const auto server = Start(slow.Options());
+  HttpTestClient client(server->port());
+  client.Send(HttpGet("/slow-stream") + HttpGet("/next"));
+  slow.stream.Push(HttpStep::Head(200, {}));
+  slow.stream.Push(HttpStep::Data("data"));
+  slow.stream.Push(HttpStep::End());
+  EXPECT_EQ(client.Read().body, "data");
+  EXPECT_EQ(client.Read().body, "GET /next ");
+}
+
+TEST(HttpServerTest, AStreamThatCameTooLateIsDestroyed) {
+  Slow slow;
+  const auto server = Start(slow.Options());
+  HttpTestClient client(server->port());
+  client.Send(HttpGet("/slow-stream"));
+  EXPECT_TRUE(slow.entered.Await());
+  client.Reset();
+  slow.go.Happen();
+  EXPECT_TRUE(slow.stream.AwaitDestroyed());
+}
+
+TEST(HttpServerTest, ASlowRequestThatThrowsEndsItsConnectionOnly) {
+  Slow slow;
+  slow.go.Happen();
+  const auto server = Start(slow.Options());
+  HttpTestClient client(server->port());
+  HttpTestClient other(server->port());
+  client.Send(HttpGet("/slow-throw"));
+  EXPECT_TRUE(client.ReadEnd());
+  Settle(other);
+  EXPECT_EQ(other.Ask(HttpGet("/slow")).status, 200);
+}
+
+TEST(HttpServerTest, ASlowRequestHasNoTimeOut) {
+  Slow slow;
+  HttpServerOptions options = slow.Options();
+  options.idle_timeout = options.header_timeout = options.body_timeout =
+      options.write_timeout = absl::Milliseconds(1);
+  const auto server = Start(std::move(options));
+  HttpTestClient client(server->port());
+  client.Send(HttpGet("/slow"));
+  EXPECT_TRUE(slow.entered.Await());
+  // Others run into theirs meanwhile.
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(HttpTestClient(server->port()).Ask("G").status, 408);
+  }
+  slow.go.Happen();
+  EXPECT_EQ(client.Read().body, "GET /slow ");
+}
+
+TEST(HttpServerTest, ShutdownGivesASlowRequestItsGrace) {
+  Slow slow;
+  const auto server = Start(slow.Options());
+  HttpTestClient idle(server->port());
+  Settle(idle);
+  HttpTestClient client(server->port());
+  client.Send(HttpGet("/slow"));
+  EXPECT_TRUE(slow.entered.Await());
+  std::thread shutdown([&] { server->Shutdown(kForever); });
+  EXPECT_TRUE(idle.ReadEnd());  // It has begun.
+  slow.go.Happen();
+  const HttpTestResponse response = client.Read();
+  EXPECT_EQ(response.body, "GET /slow ");
+  EXPECT_EQ(response.Header("Connection"), "close");
+  EXPECT_TRUE(client.ReadEnd());
+  client.Close();
+  shutdown.join();
+}
+
+TEST(HttpServerTest, AfterItsGraceShutdownWaitsOnlyForHandlersThatRun) {
+  Event go;
+  std::atomic<int> handled{0};
+  HttpServerOptions options = Options([&](const HttpRequest& request) {
+    if (request.method == "POST") {
+      ++handled;
+      EXPECT_TRUE(go.Await());
+    }
+    return Echo(request);
+  });
+  options.large_body_bytes = 0;
+  const auto server = Start(std::move(options));
+  std::vector<HttpTestClient> clients;
+  for (int i = 0; i < 6; ++i) {
+    clients.emplace_back(server->port());
+    clients.back().Send(HttpPost("/", "x"));
+  }
+  HttpTestClient other(server->port());
+  while (handled < 2) Settle(other);
+  std::thread shutdown([&] { server->Shutdown(absl::ZeroDuration()); });
+  for (HttpTestClient& client : clients) EXPECT_TRUE(client.ReadEnd());
+  go.Happen();
+  shutdown.join();
+  EXPECT_EQ(handled, 2);
 }
 
 // ---- Limits and malformed requests -----------------------------------------
