@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "google/spanner/v1/spanner.pb.h"
@@ -352,6 +353,11 @@ class Emulator::Impl {
             .handler =
                 [this](const HttpRequest& request) {
                   return rest_->Handle(request);
+                },
+            // The control API looks at many sessions in one call.
+            .is_slow =
+                [](const HttpRequest& request) {
+                  return absl::StrContains(request.target, "/emulator/v1/");
                 },
             .on_problem = ProblemResponse,
             .max_body_bytes = kMaxMessageBytes,
