@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -82,6 +83,10 @@ namespace {
 // What Testcontainers and others wait for.
 constexpr char kReadyLine[] = "Cloud Spanner emulator running.\n";
 
+// What open calls get at the end, and then what is left to end of itself.
+constexpr absl::Duration kGrace = absl::Seconds(5);
+constexpr absl::Duration kAfterGrace = absl::Seconds(2);
+
 // libprotobuf says on standard error what it dislikes about a message; the
 // client is told so anyway.
 void LogProtobuf(google::protobuf::LogLevel level, const char*, int,
@@ -143,6 +148,16 @@ void StopWhenStdinCloses() {
   }).detach();
 }
 
+// A handler that runs cannot be interrupted, and the emulator waits for it, as
+// a test that embeds it must be able to rely on. A process need not: nothing in
+// it outlives it. Nor does this log anything, since the log may be what waits.
+void EndProcessAfter(absl::Duration time) {
+  std::thread([time] {
+    std::this_thread::sleep_for(absl::ToChronoMilliseconds(time));
+    std::_Exit(EXIT_SUCCESS);
+  }).detach();
+}
+
 int Run() {
   // Blocked before any thread starts, so that only sigwait() sees them.
   sigset_t stop_signals;
@@ -197,7 +212,8 @@ int Run() {
 
   int stop_signal = 0;
   sigwait(&stop_signals, &stop_signal);
-  (*emulator)->Shutdown();
+  EndProcessAfter(kGrace + kAfterGrace);
+  (*emulator)->Shutdown(kGrace);
   return EXIT_SUCCESS;
 }
 

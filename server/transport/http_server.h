@@ -92,7 +92,8 @@ class HttpServer {
 
   // Takes no more connections, closes those without a request under way, gives
   // the rest until `grace` is over, and cuts them. When it returns, every
-  // source has been destroyed and no handler will be called any more. A later
+  // source has been destroyed and no handler will be called any more; so it
+  // waits, beyond the grace if need be, for handlers that are running. A later
   // call waits for the first and does nothing.
   void Shutdown(absl::Duration grace);
 
