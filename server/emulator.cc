@@ -169,7 +169,22 @@ void AddPages(const Health& health, RestService& rest) {
   });
 }
 
-// What the HTTP server answers to what it does not hand on.
+// About a request that the HTTP server itself answers.
+std::string ProblemLine(HttpProblem problem, const HttpRequest& request) {
+  std::string line =
+      absl::StrCat("event=http_problem status=", static_cast<int>(problem),
+                   " peer=", Quoted(request.peer));
+  if (problem == HttpProblem::kInternal) {
+    // Without the query, which can hold a token.
+    const absl::string_view target =
+        request.target.substr(0, request.target.find('?'));
+    absl::StrAppend(&line, " method=", Quoted(request.method),
+                    " target=", Quoted(target));
+  }
+  return line;
+}
+
+// What the HTTP server answers of its own accord.
 HttpResponse ProblemResponse(HttpProblem problem) {
   const int status = static_cast<int>(problem);
   switch (problem) {
@@ -186,6 +201,8 @@ HttpResponse ProblemResponse(HttpProblem problem) {
       return BadHttpRequestResponse(
           status, absl::StrCat("The request's header must be at most ",
                                kMaxHttpHeaderBytes, " bytes long"));
+    case HttpProblem::kInternal:
+      return RequestFailedResponse();
   }
   return BadHttpRequestResponse(status, "");
 }
@@ -359,7 +376,13 @@ class Emulator::Impl {
                 [](const HttpRequest& request) {
                   return absl::StrContains(request.target, "/emulator/v1/");
                 },
-            .on_problem = ProblemResponse,
+            .on_problem =
+                [this](HttpProblem problem, const HttpRequest& request) {
+                  if (problem == HttpProblem::kInternal) {
+                    Log(ProblemLine(problem, request));
+                  }
+                  return ProblemResponse(problem);
+                },
             .max_body_bytes = kMaxMessageBytes,
             .max_header_bytes = kMaxHttpHeaderBytes,
             .idle_timeout = options_.http_idle_timeout,

@@ -174,6 +174,11 @@ absl::Status BadHttpRequest(int http_status, absl::string_view problem) {
   return Make(code, absl::StrCat("Bad HTTP request: ", problem));
 }
 
+absl::Status RequestFailed() {
+  return Make(absl::StatusCode::kInternal,
+              "The emulator failed to answer; its log has a line about it");
+}
+
 absl::Status UnprintableReply(const google::protobuf::MethodDescriptor& method,
                               absl::string_view problem) {
   return Make(absl::StatusCode::kInternal,

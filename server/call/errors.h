@@ -70,6 +70,8 @@ absl::Status UnsupportedContentType(absl::string_view content_type);
 // For what is no proper HTTP request, or a too slow or too large one, by the
 // HTTP status that says so; `problem` says more.
 absl::Status BadHttpRequest(int http_status, absl::string_view problem);
+// INTERNAL: answering a request has gone wrong in a way that nobody foresaw.
+absl::Status RequestFailed();
 // INTERNAL: the reply cannot be written as JSON.
 absl::Status UnprintableReply(const google::protobuf::MethodDescriptor& method,
                               absl::string_view problem);

@@ -104,13 +104,14 @@ struct HttpResponse {
 // connections, or in one of few for requests that take long.
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
 
-// Why the server itself ends a connection with a reply; the values are the
-// statuses that HTTP has for it.
+// Why a reply is the server's own; the values are the statuses that HTTP has
+// for it.
 enum class HttpProblem {
   kMalformed = 400,
   kTimeout = 408,
   kBodyTooLarge = 413,
   kHeaderTooLarge = 431,
+  kInternal = 500,  // The handler has thrown something.
 };
 
 }  // namespace spanner_session_emulator

@@ -163,7 +163,7 @@ bool HttpConnection::Handle() {
   http11_ = input_.http11();
   head_only_ = request.method == "HEAD";
   if (IsSlow(request) && HandleInWorker()) return false;
-  return Answer(options_.handler(request));
+  return Answer(CallHandler());
 }
 
 bool HttpConnection::IsSlow(const HttpRequest& request) const {
@@ -178,13 +178,7 @@ bool HttpConnection::HandleInWorker() {
       workers_.Run([self = shared_from_this(),
                     work = asio::make_work_guard(context_)]() mutable {
         std::optional<HttpResponse> response;
-        try {
-          if (!self->closed_) {
-            response = self->options_.handler(self->input_.request());
-          }
-        } catch (...) {
-          response.reset();
-        }
+        if (!self->closed_) response = self->CallHandler();
         asio::io_context& context = self->context_;
         asio::post(context, [self = std::move(self), work = std::move(work),
                              response = std::move(response)]() mutable {
@@ -198,14 +192,36 @@ bool HttpConnection::HandleInWorker() {
 }
 
 void HttpConnection::OnHandled(std::optional<HttpResponse> response) {
+  if (!response.has_value()) return;  // It was closed before.
   Handler([this, &response] {
-    if (!response.has_value()) {
-      Close();
-      return;
-    }
     if (draining_) keep_alive_ = false;
     if (Answer(*std::move(response))) Process();
   })();
+}
+
+HttpResponse HttpConnection::CallHandler() const {
+  const HttpRequest& request = input_.request();
+  try {
+    return options_.handler(request);
+  } catch (...) {
+    return MakeProblem(HttpProblem::kInternal, request);
+  }
+}
+
+HttpResponse HttpConnection::MakeProblem(HttpProblem problem,
+                                         const HttpRequest& request) const {
+  HttpResponse response;
+  try {
+    if (options_.on_problem)
+      response = options_.on_problem(problem, request);
+    else
+      response.status = static_cast<int>(problem);
+  } catch (...) {
+    // Whatever makes it fail, the client gets its reply.
+    response = {.status = static_cast<int>(HttpProblem::kInternal)};
+  }
+  response.source.reset();
+  return response;
 }
 
 bool HttpConnection::Answer(HttpResponse response) {
@@ -221,10 +237,9 @@ void HttpConnection::HandleProblem(HttpProblem problem) {
   keep_alive_ = false;
   http11_ = true;
   head_only_ = false;
-  HttpResponse response;
-  response.status = static_cast<int>(problem);
-  if (options_.on_problem) response = options_.on_problem(problem);
-  (void)Reply(std::move(response));  // Never to go on.
+  HttpRequest request;
+  request.peer = peer_;
+  (void)Reply(MakeProblem(problem, request));  // Never to go on.
 }
 
 bool HttpConnection::Reply(HttpResponse response) {

@@ -87,6 +87,9 @@ class HttpConnection final
   // Returns false if there is no worker.
   bool HandleInWorker();
   void OnHandled(std::optional<HttpResponse> response);
+  HttpResponse CallHandler() const;
+  HttpResponse MakeProblem(HttpProblem problem,
+                           const HttpRequest& request) const;
   bool Answer(HttpResponse response);
   void HandleProblem(HttpProblem problem);
   bool Reply(HttpResponse response);

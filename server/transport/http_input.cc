@@ -303,6 +303,7 @@ void HttpInput::Discard() { begin_ = head_end_ = parsed_ = end_ = 0; }
 size_t HttpInput::pipelined() const { return end_ - parsed_; }
 
 HttpRequest& HttpInput::request() { return parser_->request(); }
+const HttpRequest& HttpInput::request() const { return parser_->request(); }
 
 bool HttpInput::http11() const { return parser_->http11(); }
 

@@ -53,6 +53,7 @@ class HttpInput {
 
   // In state kComplete, until Next(); the peer is left to the caller.
   HttpRequest& request();
+  const HttpRequest& request() const;
   HttpProblem problem() const { return problem_; }
 
   // From kBody on.

@@ -29,10 +29,11 @@ struct HttpServerOptions {
   // connection's thread; null: no other is slow.
   size_t large_body_bytes = 64 << 10;
   std::function<bool(const HttpRequest&)> is_slow;
-  // Makes the reply to what is no request, or none that will be taken; its
-  // source is not looked at. Null: a reply without a body. After it the
-  // connection is closed.
-  std::function<HttpResponse(HttpProblem)> on_problem;
+  // Makes the reply to what is no request, or none that will be taken, after
+  // which the connection is closed; or to a request whose handler has thrown.
+  // Only the latter is given; of others, only the peer is known. The reply's
+  // source is not looked at. Null: a reply without a body.
+  std::function<HttpResponse(HttpProblem, const HttpRequest&)> on_problem;
 
   // Larger requests are answered with kBodyTooLarge and kHeaderTooLarge.
   size_t max_body_bytes = 100 << 20;

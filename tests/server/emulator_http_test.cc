@@ -1,12 +1,14 @@
 // How the emulator uses its HTTP server.
 
 #include <memory>
+#include <new>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -18,6 +20,7 @@
 namespace spanner_session_emulator {
 namespace {
 
+using ::testing::MatchesRegex;
 using ::testing::SizeIs;
 
 constexpr char kSessions[] = "/v1/projects/p/instances/i/databases/d/sessions";
@@ -41,6 +44,42 @@ TEST(EmulatorHttpTest, TheControlApiDoesNotHoldUpOtherConnections) {
   ASSERT_THAT(threads, SizeIs(3));
   EXPECT_NE(threads[1], threads[0]);
   EXPECT_EQ(threads[2], threads[0]);
+}
+
+// Here it is the log that throws.
+TEST(EmulatorHttpTest, ARequestThatThrowsIsAnInternalErrorAndLogged) {
+  Mutex mu;
+  std::vector<std::string> lines;
+  EmulatorOptions options = {.log_requests = true};
+  options.log = [&](absl::string_view line) {
+    if (absl::StartsWith(line, "event=call ")) throw std::bad_alloc();
+    MutexLock lock(&mu);
+    lines.emplace_back(line);
+  };
+  const auto emulator = StartEmulator(std::move(options));
+  HttpTestClient client(emulator->http_port());
+  for (const char* path : {"/v1/x\"\xc3", "/emulator/v1/clock"}) {
+    const HttpTestResponse response =
+        client.Ask(HttpGet(absl::StrCat(path, "?access_token=secret")));
+    EXPECT_EQ(response.status, 500);
+    EXPECT_EQ(response.Header("Content-Type"),
+              "application/json; charset=UTF-8");
+    EXPECT_EQ(response.body, R"({
+  "error": {
+    "code": 500,
+    "message": "The emulator failed to answer; its log has a line about it",
+    "status": "INTERNAL"
+  }
+}
+)");
+  }
+  EXPECT_EQ(client.Ask(HttpGet("/healthz")).status, 200);
+  MutexLock lock(&mu);
+  ASSERT_THAT(lines, SizeIs(3));
+  const std::string start =
+      "event=http_problem status=500 peer=\"ipv[46]:[^ ]+\" method=\"GET\" ";
+  EXPECT_THAT(lines[1], MatchesRegex(start + R"(target="/v1/x\\"\\303")"));
+  EXPECT_THAT(lines[2], MatchesRegex(start + "target=\"/emulator/v1/clock\""));
 }
 
 }  // namespace

@@ -26,6 +26,13 @@ void AppendDetail(absl::string_view type_url, const absl::Cord& value,
                   "\"}");
 }
 
+HttpResponse ErrorResponse(const absl::Status& status, int http_status) {
+  return {.status = http_status,
+          .headers = {{"Content-Type", kJsonContentType}},
+          .body = IndentJson(ErrorJson(status, http_status)),
+          .source = nullptr};
+}
+
 }  // namespace
 
 int ToHttpStatus(absl::StatusCode code) {
@@ -79,11 +86,12 @@ std::string ErrorJson(const absl::Status& status, int http_status) {
 
 HttpResponse BadHttpRequestResponse(int http_status,
                                     absl::string_view problem) {
-  return {.status = http_status,
-          .headers = {{"Content-Type", kJsonContentType}},
-          .body = IndentJson(ErrorJson(
-              errors::BadHttpRequest(http_status, problem), http_status)),
-          .source = nullptr};
+  return ErrorResponse(errors::BadHttpRequest(http_status, problem),
+                       http_status);
+}
+
+HttpResponse RequestFailedResponse() {
+  return ErrorResponse(errors::RequestFailed(), 500);
 }
 
 }  // namespace spanner_session_emulator

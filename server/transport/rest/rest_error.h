@@ -25,6 +25,9 @@ std::string ErrorJson(const absl::Status& status, int http_status);
 // words.
 HttpResponse BadHttpRequestResponse(int http_status, absl::string_view problem);
 
+// The response to a request whose handler has thrown something.
+HttpResponse RequestFailedResponse();
+
 }  // namespace spanner_session_emulator
 
 #endif  // SPANNER_SESSION_EMULATOR_SERVER_TRANSPORT_REST_REST_ERROR_H_

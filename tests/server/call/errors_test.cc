@@ -162,6 +162,8 @@ TEST(ErrorsTest, EveryErrorOfTheCatalogue) {
             StatusCode::kDeadlineExceeded, "Bad HTTP request: too slow", ""},
            {"BadHttpRequest, too many", errors::BadHttpRequest(503, "full"),
             StatusCode::kUnavailable, "Bad HTTP request: full", ""},
+           {"RequestFailed", errors::RequestFailed(), StatusCode::kInternal,
+            "The emulator failed to answer; its log has a line about it", ""},
            {"UnprintableReply",
             errors::UnprintableReply(MethodNamed("GetSession"), "why"),
             StatusCode::kInternal,
