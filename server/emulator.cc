@@ -365,30 +365,31 @@ class Emulator::Impl {
   }
 
   HttpServerOptions MakeHttpOptions() const {
-    return {.hostname = options_.hostname,
-            .port = options_.http_port,
-            .handler =
-                [this](const HttpRequest& request) {
-                  return rest_->Handle(request);
-                },
-            // The control API looks at many sessions in one call.
-            .is_slow =
-                [](const HttpRequest& request) {
-                  return absl::StrContains(request.target, "/emulator/v1/");
-                },
-            .on_problem =
-                [this](HttpProblem problem, const HttpRequest& request) {
-                  if (problem == HttpProblem::kInternal) {
-                    Log(ProblemLine(problem, request));
-                  }
-                  return ProblemResponse(problem);
-                },
-            .max_body_bytes = kMaxMessageBytes,
-            .max_header_bytes = kMaxHttpHeaderBytes,
-            .idle_timeout = options_.http_idle_timeout,
-            .header_timeout = options_.http_header_timeout,
-            .body_timeout = options_.http_body_timeout,
-            .write_timeout = options_.http_body_timeout};
+    return {
+        .hostname = options_.hostname,
+        .port = options_.http_port,
+        .handler =
+            [this](const HttpRequest& request) {
+              return rest_->Handle(request);
+            },
+        // The control API looks at many sessions in one call.
+        .is_slow =
+            [](const HttpRequest& request) {
+              return absl::StrContains(request.target, "/emulator/v1/");
+            },
+        .on_problem =
+            [this](HttpProblem problem, const HttpRequest& request) {
+              if (options_.log_requests || problem == HttpProblem::kInternal) {
+                Log(ProblemLine(problem, request));
+              }
+              return ProblemResponse(problem);
+            },
+        .max_body_bytes = kMaxMessageBytes,
+        .max_header_bytes = kMaxHttpHeaderBytes,
+        .idle_timeout = options_.http_idle_timeout,
+        .header_timeout = options_.http_header_timeout,
+        .body_timeout = options_.http_body_timeout,
+        .write_timeout = options_.http_body_timeout};
   }
 
   static Pipeline::Observer MakeObserver(const EmulatorOptions& options) {

@@ -74,7 +74,8 @@ struct EmulatorOptions {
   // Is given log lines, without a line end; null: nothing is logged. Called
   // from any thread, also several at a time.
   std::function<void(absl::string_view line)> log = {};
-  // Whether there is a line for every call, too.
+  // Whether there is a line for every call, too, and for every request that
+  // HTTP refuses before it is a call.
   bool log_requests = false;
 };
 

@@ -68,7 +68,8 @@ ABSL_FLAG(std::vector<std::string>, databases, {},
           "the only databases that exist, as "
           "projects/P/instances/I/databases/D, separated by commas; empty: all "
           "exist");
-ABSL_FLAG(bool, log_requests, false, "log a line for every call");
+ABSL_FLAG(bool, log_requests, false,
+          "log a line for every call, and for what HTTP refuses");
 ABSL_FLAG(std::string, port_file, "",
           "a file to write the ports to, as JSON, before the ready line");
 ABSL_FLAG(bool, exit_on_stdin_close, false,

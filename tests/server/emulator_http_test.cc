@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/emulator.h"
@@ -80,6 +81,40 @@ TEST(EmulatorHttpTest, ARequestThatThrowsIsAnInternalErrorAndLogged) {
       "event=http_problem status=500 peer=\"ipv[46]:[^ ]+\" method=\"GET\" ";
   EXPECT_THAT(lines[1], MatchesRegex(start + R"(target="/v1/x\\"\\303")"));
   EXPECT_THAT(lines[2], MatchesRegex(start + "target=\"/emulator/v1/clock\""));
+}
+
+// They are no calls, so no observer sees them.
+TEST(EmulatorHttpTest, RefusedRequestsAreLoggedIfAsked) {
+  const std::string post = "POST /x HTTP/1.1\r\nHost: h\r\n";
+  const std::vector<std::pair<int, std::string>> refused = {
+      {400, "x\r\n\r\n"},
+      {408, "GET /x"},
+      {413, post + "Content-Length: 1000000000\r\n\r\n"},
+      {431, post + "A: " + std::string(100000, 'x') + "\r\n\r\n"}};
+  for (const bool asked : {true, false}) {
+    Mutex mu;
+    std::vector<std::string> lines;
+    EmulatorOptions options = {.http_header_timeout = absl::Milliseconds(50),
+                               .log_requests = asked};
+    options.log = [&](absl::string_view line) {
+      MutexLock lock(&mu);
+      if (absl::StartsWith(line, "event=http_problem")) {
+        lines.emplace_back(line);
+      }
+    };
+    const auto emulator = StartEmulator(std::move(options));
+    for (const auto& [status, bytes] : refused) {
+      HttpTestClient client(emulator->http_port());
+      EXPECT_EQ(client.Ask(bytes).status, status);
+    }
+    MutexLock lock(&mu);
+    ASSERT_THAT(lines, SizeIs(asked ? refused.size() : 0));
+    for (size_t i = 0; i < lines.size(); ++i) {
+      EXPECT_THAT(lines[i], MatchesRegex(absl::StrCat(
+                                "event=http_problem status=", refused[i].first,
+                                " peer=\"ipv4:127.0.0.1:[0-9]+\"")));
+    }
+  }
 }
 
 }  // namespace
