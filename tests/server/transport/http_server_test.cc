@@ -1,6 +1,7 @@
 #include "server/transport/http_server.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -1305,6 +1306,34 @@ TEST(HttpServerTest, ServesConnectionsFromElsewhere) {
   server->Shutdown(absl::ZeroDuration());
   EXPECT_TRUE(connect().ReadEnd());
   server->Serve(-1);
+}
+
+TEST(HttpServerTest, ClientsThatVanishAreLookedFor) {
+  FileDescriptor listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = {};
+  socklen_t address_size = sizeof(address);
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  auto* const any = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(bind(listener.get(), any, sizeof(address)), 0);
+  ASSERT_EQ(listen(listener.get(), 1), 0);
+  ASSERT_EQ(getsockname(listener.get(), any, &address_size), 0);
+  HttpTestClient client(ntohs(address.sin_port));
+  const int accepted = accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC);
+  // Shares the options of the server's.
+  const FileDescriptor same(dup(accepted));
+  const auto server = Start();
+  server->Serve(accepted);
+  const auto option = [&](int level, int name) {
+    int value = 0;
+    socklen_t size = sizeof(value);
+    EXPECT_EQ(getsockopt(same.get(), level, name, &value, &size), 0);
+    return value;
+  };
+  EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPIDLE), 60);
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_NODELAY), 1);
+  Settle(client);
 }
 
 TEST(HttpServerTest, AServerWithoutFilesGoesOnWhenThereAreSome) {
