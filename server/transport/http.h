@@ -33,8 +33,8 @@ struct HttpRequest {
   mutable std::deque<std::string> joined_;  // What Header() had to make.
 };
 
-// In their order. Content-Length, Transfer-Encoding and Connection are the
-// server's and must not be among them. CR, LF and NUL are sent as blanks.
+// In their order. Content-Length, Transfer-Encoding, Connection and Date are
+// the server's and must not be among them. CR, LF and NUL are sent as blanks.
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 // What comes next in a streamed reply.

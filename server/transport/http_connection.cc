@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <ctime>
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
@@ -37,6 +38,30 @@ void AppendText(std::string& out, absl::string_view text) {
   std::replace_if(
       out.end() - size, out.end(),
       [](char c) { return c == '\r' || c == '\n' || c == '\0'; }, ' ');
+}
+
+// `Date: Sun, 06 Nov 1994 08:49:37 GMT` and the line's end. Each thread makes
+// it once a second; not by strftime(), which may speak another language.
+absl::string_view DateField() {
+  constexpr absl::string_view kDays = "SunMonTueWedThuFriSat";
+  constexpr absl::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  thread_local std::time_t made_at = -1;
+  thread_local std::string field;
+  const std::time_t now = std::time(nullptr);
+  if (now != made_at) {
+    std::tm utc;
+    gmtime_r(&now, &utc);
+    const auto two = [](int number) {
+      return absl::Dec(number, absl::kZeroPad2);
+    };
+    field = absl::StrCat("Date: ", kDays.substr(size_t{3} * utc.tm_wday, 3),
+                         ", ", two(utc.tm_mday), " ",
+                         kMonths.substr(size_t{3} * utc.tm_mon, 3), " ",
+                         utc.tm_year + 1900, " ", two(utc.tm_hour), ":",
+                         two(utc.tm_min), ":", two(utc.tm_sec), " GMT\r\n");
+    made_at = now;
+  }
+  return field;
 }
 
 }  // namespace
@@ -429,7 +454,8 @@ void HttpConnection::AppendHead(int status, const HttpHeaders& headers) {
       boost::beast::http::int_to_status(status));
   head_.clear();
   absl::StrAppend(&head_, "HTTP/1.1 ", status, " ",
-                  absl::string_view(reason.data(), reason.size()), "\r\n");
+                  absl::string_view(reason.data(), reason.size()), "\r\n",
+                  DateField());
   for (const auto& [name, value] : headers) {
     AppendText(head_, name);
     head_ += ": ";

@@ -19,6 +19,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -29,6 +30,7 @@
 namespace spanner_session_emulator {
 namespace {
 
+using ::testing::_;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
@@ -100,8 +102,9 @@ TEST(HttpServerTest, TheHandlerSeesTheRequest) {
       "content-length: 4\r\n\r\nbody");
   EXPECT_EQ(response.status, 201);
   EXPECT_EQ(response.reason, "Created");
-  EXPECT_THAT(response.headers, ElementsAre(Pair("A", "b"), Pair("A", "c"),
-                                            Pair("Content-Length", "6")));
+  EXPECT_THAT(response.headers,
+              ElementsAre(Pair("Date", _), Pair("A", "b"), Pair("A", "c"),
+                          Pair("Content-Length", "6")));
   EXPECT_EQ(response.body, "answer");
 
   sockaddr_in address = {};
@@ -391,7 +394,29 @@ TEST(HttpServerTest, AHeaderCannotBeginAnother) {
   }));
   HttpTestClient client(server->port());
   EXPECT_THAT(client.Ask(HttpGet("/")).headers,
-              ElementsAre(Pair("A", "b  C: d "), Pair("Content-Length", "0")));
+              ElementsAre(Pair("Date", _), Pair("A", "b  C: d "),
+                          Pair("Content-Length", "0")));
+}
+
+TEST(HttpServerTest, EveryReplyHasItsDate) {
+  HttpTestStream stream;
+  stream.Push(HttpStep::Head(204, {}));
+  const auto server = Start(Options(Streaming(stream)));
+  for (const std::string& bytes :
+       {HttpGet("/"), HttpGet("/stream"), std::string("x\r\n\r\n")}) {
+    HttpTestClient client(server->port());
+    const absl::Time before = absl::Now() - absl::Seconds(1);
+    const std::string text = client.Ask(bytes).Header("Date");
+    absl::Time date;
+    std::string error;
+    EXPECT_TRUE(
+        absl::ParseTime("%a, %d %b %Y %H:%M:%S GMT", text, &date, &error))
+        << text << ": " << error;
+    EXPECT_EQ(text, absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", date,
+                                     absl::UTCTimeZone()));
+    EXPECT_LE(before, date);
+    EXPECT_LE(date, absl::Now());
+  }
 }
 
 TEST(HttpServerTest, ARequestWhoseHandlerThrowsHasAReply) {
@@ -446,7 +471,7 @@ TEST(HttpServerTest, AStreamIsSentPieceByPiece) {
   stream.Push(HttpStep::Head(206, {{"A", "b"}}));
   const HttpTestResponse head = client.ReadHead();
   EXPECT_EQ(head.status, 206);
-  EXPECT_THAT(head.headers, ElementsAre(Pair("A", "b"),
+  EXPECT_THAT(head.headers, ElementsAre(Pair("Date", _), Pair("A", "b"),
                                         Pair("Transfer-Encoding", "chunked")));
   for (const size_t size : {1, 15, 16, 100000}) {
     const std::string data(size, 'x');
@@ -471,7 +496,7 @@ TEST(HttpServerTest, AStreamToHttp10EndsWithTheConnection) {
   client.Send("GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
   stream.Push(HttpStep::Head(200, {}));
   EXPECT_THAT(client.ReadHead().headers,
-              ElementsAre(Pair("Connection", "close")));
+              ElementsAre(Pair("Date", _), Pair("Connection", "close")));
   stream.Push(HttpStep::Data("1"));
   EXPECT_EQ(client.ReadPiece(), "1");
   stream.Push(HttpStep::Data("2"));
