@@ -22,6 +22,8 @@ constexpr size_t kSmallBuffer = 8 << 10;
 // To read a large body with few calls.
 constexpr size_t kBodySpace = 64 << 10;
 constexpr size_t kLeastSpace = 1 << 10;
+// Header fields whose places are kept between requests.
+constexpr size_t kFewFields = 64;
 
 absl::string_view View(beast::string_view text) {
   return {text.data(), text.size()};
@@ -42,8 +44,8 @@ class HttpInput::Parser final {
     beast_->body_limit(max_body_bytes_);
     // The header's limit is HttpInput's business: here it would be for a piece.
     beast_->header_limit(UINT32_MAX);
-    spans_.clear();
-    fields_.clear();
+    Clear(spans_, 2 + 2 * kFewFields);
+    Clear(fields_, kFewFields);
     if (body_.capacity() > kBodySpace) std::string().swap(body_);
     body_.clear();
     body_in_place_ = {};
@@ -141,6 +143,13 @@ class HttpInput::Parser final {
 
     Parser& parser_;
   };
+
+  // An idle connection is not to keep what an unusual request has taken.
+  template <typename T>
+  static void Clear(std::vector<T>& values, size_t keep) {
+    if (values.size() > keep) std::vector<T>().swap(values);
+    values.clear();
+  }
 
   Span SpanOf(beast::string_view text) const {
     return {.begin = static_cast<uint32_t>(text.data() - base_),
