@@ -14,14 +14,15 @@ std::optional<absl::string_view> HttpRequest::Header(
   };
   auto it = std::find_if(fields.begin(), fields.end(), matches);
   if (it == fields.end()) return std::nullopt;
-  absl::string_view value = it->second;
-  std::string* joined = nullptr;
-  while ((it = std::find_if(it + 1, fields.end(), matches)) != fields.end()) {
-    if (joined == nullptr) joined = &joined_.emplace_back(value);
-    absl::StrAppend(joined, ", ", it->second);
-    value = *joined;
+  const absl::string_view first = it->second;
+  it = std::find_if(it + 1, fields.end(), matches);
+  if (it == fields.end()) return first;
+  std::string joined(first);
+  for (; it != fields.end(); it = std::find_if(it + 1, fields.end(), matches)) {
+    absl::StrAppend(&joined, ", ", it->second);
   }
-  return value;
+  joined_.push_back(std::make_unique<const std::string>(std::move(joined)));
+  return *joined_.back();
 }
 
 }  // namespace spanner_session_emulator

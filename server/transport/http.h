@@ -2,7 +2,6 @@
 #ifndef SPANNER_SESSION_EMULATOR_SERVER_TRANSPORT_HTTP_H_
 #define SPANNER_SESSION_EMULATOR_SERVER_TRANSPORT_HTTP_H_
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -30,7 +29,9 @@ struct HttpRequest {
   absl::Span<const Field> fields;  // The header, in its order; no trailers.
 
  private:
-  mutable std::deque<std::string> joined_;  // What Header() had to make.
+  // What Header() had to make: usually nothing, which needs no memory. Behind
+  // pointers, so that views of it stay.
+  mutable std::vector<std::unique_ptr<const std::string>> joined_;
 };
 
 // In their order. Content-Length, Transfer-Encoding, Connection and Date are

@@ -84,7 +84,9 @@ TEST(HttpServerTest, TheHandlerSeesTheRequest) {
     EXPECT_EQ(request.target, "/a%20b/c:d?e=f&g");
     EXPECT_EQ(request.body, "body");
     EXPECT_EQ(request.Header("X-ONE"), "1");
-    EXPECT_EQ(request.Header("x-two"), "a, b, c");
+    const auto two = request.Header("x-two");
+    for (int i = 0; i < 100; ++i) (void)request.Header("X-two");
+    EXPECT_EQ(two, "a, b, c");
     EXPECT_EQ(request.Header("x-empty"), "");
     EXPECT_EQ(request.Header("x"), std::nullopt);
     EXPECT_THAT(
