@@ -229,7 +229,10 @@ class HttpServer::Impl {
 
   void Start() {
     for (const auto& loop : loops_) {
-      ++running_;
+      {
+        MutexLock lock(&mu_);
+        ++running_;
+      }
       loop->Start([this] {
         MutexLock lock(&mu_);
         --running_;
