@@ -15,6 +15,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "boost/asio/buffer.hpp"
 #include "boost/asio/generic/stream_protocol.hpp"
 #include "boost/asio/io_context.hpp"
@@ -110,7 +111,8 @@ class HttpConnection final
   bool Send();
   void SendRest();
   void OnSent(const Error& error, size_t size);
-  std::array<boost::asio::const_buffer, 3> Unsent() const;
+  // Without empty ones; valid until the next call.
+  absl::Span<const boost::asio::const_buffer> Unsent();
 
   // Time-outs.
   void SetTimeout(absl::Duration timeout);
@@ -143,6 +145,7 @@ class HttpConnection final
   std::string body_;
   absl::string_view tail_;
   size_t sent_ = 0;
+  std::array<boost::asio::const_buffer, 3> unsent_;
 
   std::unique_ptr<HttpSource> source_;
   bool head_sent_ = false;
