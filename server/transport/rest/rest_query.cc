@@ -72,8 +72,7 @@ RestQuery RestQuery::Parse(absl::string_view text) {
     std::optional<std::string> value = DecodeQueryText(pair.second);
     if (!name.has_value() || !value.has_value() || !IsUtf8(*name) ||
         !IsUtf8(*value)) {
-      wrong(absl::CHexEscape(pair.first),
-            "is not percent-encoded UTF-8");
+      wrong(absl::CHexEscape(pair.first), "is not percent-encoded UTF-8");
       continue;
     }
     absl::string_view plain = *name;

@@ -25,18 +25,25 @@ struct Target {
   absl::string_view query;
 };
 
+// The path is empty or does not begin with '/' if the target is none of ours.
 Target SplitTarget(absl::string_view target) {
-  // Sent to a proxy, a target has the server's name before the path.
-  if (const size_t scheme = target.find("://");
-      !target.empty() && target[0] != '/' &&
-      scheme != absl::string_view::npos) {
-    target.remove_prefix(scheme + 3);
-    target.remove_prefix(std::min(target.size(), target.find('/')));
-  }
   target = target.substr(0, target.find('#'));
-  const size_t question = target.find('?');
-  if (question == absl::string_view::npos) return {target, ""};
-  return {target.substr(0, question), target.substr(question + 1)};
+  Target result = {.path = target.substr(0, target.find('?')), .query = ""};
+  if (result.path.size() < target.size()) {
+    result.query = target.substr(result.path.size() + 1);
+  }
+  // Sent to a proxy, a target has the server's name before the path.
+  absl::string_view rest = result.path;
+  for (const absl::string_view scheme : {"http://", "https://"}) {
+    if (!absl::StartsWithIgnoreCase(rest, scheme)) continue;
+    rest.remove_prefix(scheme.size());
+    const absl::string_view authority = rest.substr(0, rest.find('/'));
+    if (authority.empty()) break;
+    rest.remove_prefix(authority.size());
+    result.path = rest.empty() ? "/" : rest;
+    break;
+  }
+  return result;
 }
 
 // JSON by its own name, or by none. Also by the name that curl gives to all
@@ -101,6 +108,14 @@ HttpResponse RestService::Handle(const HttpRequest& request) const {
 HttpResponse RestService::Answer(const HttpRequest& request) const {
   const Target target = SplitTarget(request.target);
   const RestQuery query = RestQuery::Parse(target.query);
+  if (!absl::StartsWith(target.path, "/")) {
+    // About the server, not about any path.
+    if (request.method == "OPTIONS" && target.path == "*") {
+      return {.status = 204};
+    }
+    return Refuse(request, query, 400,
+                  errors::BadHttpRequest(400, "the path must begin with '/'"));
+  }
   absl::string_view http_method = request.method;
   Router::Match match = router_.Find(http_method, target.path);
   if (match.binding == nullptr && http_method == "HEAD") {

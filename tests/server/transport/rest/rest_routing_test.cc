@@ -66,7 +66,6 @@ TEST(RestRoutingTest, Table) {
       {"GET", "/v1/shelves/a/books/b:", "GetBook shelves/a/books/b:"},
       // Unknown paths.
       {"GET", "/", "404"},
-      {"GET", "", "404"},
       {"GET", "/v1", "404"},
       {"GET", "/v2/shelves/a/books/b", "404"},
       {"GET", "/v1/shelves/a", "404"},
@@ -76,15 +75,30 @@ TEST(RestRoutingTest, Table) {
       {"GET", "//v1/shelves/a/books/b", "404"},
       {"GET", "/v1/shelves/a/books/b/", "404"},
       {"GET", "/v1/Shelves/a/books/b", "404"},
-      {"GET", "v1/shelves/a/books/b", "404"},
-      {"GET", "*", "404"},
-      {"OPTIONS", "*", "404"},
       {"OPTIONS", "/v1/shelves/a/books/b", "405"},
       {"get", "/v1/shelves/a/books/b", "405"},
       // Other forms of a target.
       {"GET", "http://host:1/v1/shelves/a/books/b",
        "GetBook shelves/a/books/b"},
+      {"GET", "HTTPS://host/v1/shelves/a/books/b", "GetBook shelves/a/books/b"},
       {"GET", "http://host", "404"},
+      {"GET", "http://host?x=/v1/shelves/a/books/b", "404"},
+      {"GET", "/http://host/v1/shelves/a/books/b", "404"},
+      {"GET", "/x?y=http://host/v1/shelves/a/books/b", "404"},
+      {"GET", "", "400"},
+      {"GET", "*", "400"},
+      {"GET", "v1/shelves/a/books/b", "400"},
+      {"GET", "xv1/shelves/a/books/b", "400"},
+      {"GET", "*v1/shelves/a/books/b", "400"},
+      {"GET", "?/v1/shelves/a/books/b", "400"},
+      {"GET", "a?b=http://host/v1/shelves/a/books/b", "400"},
+      {"GET", "#http://host/v1/shelves/a/books/b", "400"},
+      {"GET", "xhttp://host/v1/shelves/a/books/b", "400"},
+      {"GET", "ftp://host/v1/shelves/a/books/b", "400"},
+      {"GET", "://host/v1/shelves/a/books/b", "400"},
+      {"GET", "http:///v1/shelves/a/books/b", "400"},
+      {"GET", "http:/v1/shelves/a/books/b", "400"},
+      {"GET", "host:80", "400"},
       {"GET", "/v1/shelves/a/books/b?", "GetBook shelves/a/books/b"},
       {"GET", "/v1/shelves/a/books/b?&&", "GetBook shelves/a/books/b"},
       {"GET", "/v1/shelves/a/books/b#c?pageSize=x",
@@ -134,6 +148,13 @@ TEST(RestRoutingTest, WhatIsUnknownIsSaid) {
   ASSERT_THAT(server.ended, SizeIs(1));
   EXPECT_EQ(server.ended[0].method, "/v1/none");
   EXPECT_EQ(server.ended[0].status.code(), absl::StatusCode::kNotFound);
+}
+
+TEST(RestRoutingTest, AskingForTheServersOwnOptions) {
+  RestServer server;
+  const TestResponse response = server.Run({"OPTIONS", "*"});
+  EXPECT_EQ(response.status, 204);
+  EXPECT_EQ(response.body, "");
 }
 
 TEST(RestRoutingTest, WhatIsAllowedIsSaid) {
