@@ -142,11 +142,6 @@ absl::Status InvalidBody(absl::string_view method, absl::string_view field,
   return InvalidField(method, field.empty() ? "body" : field, problem);
 }
 
-absl::Status InvalidPath(absl::string_view path) {
-  return Make(absl::StatusCode::kInvalidArgument,
-              absl::StrCat("The path is not percent-encoded UTF-8: ", path));
-}
-
 absl::Status UnknownPath(absl::string_view path) {
   return Make(absl::StatusCode::kNotFound,
               absl::StrCat("Unknown path: ", path));

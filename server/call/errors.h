@@ -56,8 +56,6 @@ absl::Status UnknownMethod(absl::string_view path);
 // says in `field`, if that is not empty.
 absl::Status InvalidBody(absl::string_view method, absl::string_view field,
                          absl::string_view problem);
-// INVALID_ARGUMENT for a path that is not properly percent-encoded.
-absl::Status InvalidPath(absl::string_view path);
 // NOT_FOUND for a path that no method has.
 absl::Status UnknownPath(absl::string_view path);
 // For a path that has methods, but none by this HTTP method; `allowed` lists

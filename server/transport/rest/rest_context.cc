@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -145,7 +146,9 @@ absl::Status RestContext::ReadPath(const Method& method,
                                            ? DecodePercentKeepingSlashes(raw)
                                            : DecodePercent(raw);
     if (!value.has_value() || !IsUtf8(*value)) {
-      return errors::InvalidPath(path_);
+      return errors::InvalidField(method.name, NameOf(variable.field),
+                                  absl::StrCat("is not percent-encoded UTF-8: ",
+                                               absl::CHexEscape(raw)));
     }
     const pb::FieldDescriptor& field = *variable.field.back();
     if (binding_->has_body &&

@@ -141,9 +141,6 @@ TEST(ErrorsTest, EveryErrorOfTheCatalogue) {
             "Invalid M request: a.b is not a known field",
             "google.rpc.BadRequest field_violations { field: \"a.b\" "
             "description: \"a.b is not a known field\" }"},
-           {"InvalidPath", errors::InvalidPath("/%"),
-            StatusCode::kInvalidArgument,
-            "The path is not percent-encoded UTF-8: /%", ""},
            {"UnknownPath", errors::UnknownPath("/x"), StatusCode::kNotFound,
             "Unknown path: /x", ""},
            {"HttpMethodNotAllowed",

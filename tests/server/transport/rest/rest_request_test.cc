@@ -191,6 +191,35 @@ TEST(RestRequestTest, PathValuesThatAreNoStrings) {
 
 // ---- System parameters.
 
+TEST(RestRequestTest, PathValuesThatAreNoText) {
+  const struct {
+    TestRequest request;
+    const char* problem;
+  } kRows[] = {
+      {{"GET", "/v1/shelves/a/books/b%ff"},
+       "Invalid GetBook request: name is not percent-encoded UTF-8: "
+       "shelves/a/books/b%ff"},
+      {{"GET", "/v1/shelves/a/books/b%zz"}, "UTF-8: shelves/a/books/b%zz"},
+      {{"GET", "/v1/single/%"}, "name is not percent-encoded UTF-8: %"},
+      {{"GET", "/v1/single/\xff"}, "UTF-8: \\\\xff"},
+      {{"DELETE", "/v1/shelves/%4/books/b"}, "Invalid DeleteBook request: "},
+      {{"POST", "/v1/shelves/a/books/%ff:borrow", "{}"},
+       "Invalid BorrowBook request: name is not"},
+      {{"GET", "/v1/search/1/%ff"}, "request: inside.text is not"},
+  };
+  RestServer server;
+  for (const auto& row : kRows) {
+    SCOPED_TRACE(row.request.target);
+    const TestResponse response = server.Run(row.request);
+    EXPECT_EQ(response.status, 400);
+    EXPECT_EQ(server.seen, nullptr);
+    EXPECT_THAT(response.body,
+                AllOf(HasSubstr(row.problem), HasSubstr("INVALID_ARGUMENT"),
+                      HasSubstr("google.rpc.BadRequest"),
+                      HasSubstr("\"fieldViolations\": [")));
+  }
+}
+
 TEST(RestRequestTest, HarmlessParameters) {
   RestServer server;
   for (const char* query :
