@@ -56,23 +56,42 @@ std::unique_ptr<Message> NewMessage(
           ->New());
 }
 
-// The fields that are set, as `&name=value`. Text and numbers are all that the
-// requests without a body have.
+// The fields below `value` as `name=value`, as JSON writes them: the parts of a
+// message as `name.part=value`, elements each for itself.
+void AddParameters(const std::string& name,
+                   const google::protobuf::Value& value,
+                   std::multimap<std::string, std::string>& parameters) {
+  switch (value.kind_case()) {
+    case google::protobuf::Value::kStructValue:
+      for (const auto& [part, inner] : value.struct_value().fields()) {
+        AddParameters(name.empty() ? part : absl::StrCat(name, ".", part),
+                      inner, parameters);
+      }
+      break;
+    case google::protobuf::Value::kListValue:
+      for (const auto& element : value.list_value().values()) {
+        AddParameters(name, element, parameters);
+      }
+      break;
+    case google::protobuf::Value::kStringValue:
+      parameters.emplace(name, value.string_value());
+      break;
+    default:  // Numbers, true and false.
+      parameters.emplace(name, ToJson(value));
+  }
+}
+
+// The fields that are set, as `?name=value&name=value`.
 std::string Query(const Message& message) {
+  google::protobuf::Value fields;
+  EXPECT_TRUE(
+      google::protobuf::util::JsonStringToMessage(ToJson(message), &fields)
+          .ok());
+  std::multimap<std::string, std::string> parameters;
+  AddParameters("", fields, parameters);
   std::string query;
-  std::vector<const FieldDescriptor*> fields;
-  message.GetReflection()->ListFields(message, &fields);
-  for (const FieldDescriptor* field : fields) {
-    const auto* reflection = message.GetReflection();
-    std::string value;
-    if (field->cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
-      value = reflection->GetString(message, field);
-    } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_INT32) {
-      value = absl::StrCat(reflection->GetInt32(message, field));
-    } else {
-      ADD_FAILURE() << "not a parameter: " << field->full_name();
-    }
-    absl::StrAppend(&query, query.empty() ? "?" : "&", field->json_name(), "=",
+  for (const auto& [name, value] : parameters) {
+    absl::StrAppend(&query, query.empty() ? "?" : "&", name, "=",
                     PercentEncode(value, /*keep_slashes=*/false));
   }
   return query;
@@ -191,18 +210,22 @@ HttpCall ToHttp(const google::protobuf::MethodDescriptor& method,
     ADD_FAILURE() << "no HTTP annotation: " << method.full_name();
   }
 
-  // Only one variable, as `{name=projects/*/…}`.
+  // At most one variable, as `{name=projects/*/…}`.
   const size_t open = pattern.find('{');
-  const size_t close = pattern.find('}');
-  const std::string variable = pattern.substr(open + 1, close - open - 1);
-  const FieldDescriptor* field = method.input_type()->FindFieldByName(
-      variable.substr(0, variable.find('=')));
-  call.target = absl::StrCat(
-      pattern.substr(0, open),
-      PercentEncode(request.GetReflection()->GetString(request, field),
-                    /*keep_slashes=*/true),
-      pattern.substr(close + 1));
-  rest->GetReflection()->ClearField(rest.get(), field);
+  if (open == std::string::npos) {
+    call.target = pattern;
+  } else {
+    const size_t close = pattern.find('}');
+    const std::string variable = pattern.substr(open + 1, close - open - 1);
+    const FieldDescriptor* field = method.input_type()->FindFieldByName(
+        variable.substr(0, variable.find('=')));
+    call.target = absl::StrCat(
+        pattern.substr(0, open),
+        PercentEncode(request.GetReflection()->GetString(request, field),
+                      /*keep_slashes=*/true),
+        pattern.substr(close + 1));
+    rest->GetReflection()->ClearField(rest.get(), field);
+  }
 
   if (rule.body() == "*") {
     call.body = ToJson(*rest);
@@ -267,12 +290,11 @@ Answer ToAnswer(const google::protobuf::MethodDescriptor& method,
   return answer;
 }
 
-Answer RestCaller::Call(absl::string_view method, const Message& request) {
-  const google::protobuf::MethodDescriptor& descriptor =
-      *SpannerDescriptor().FindMethodByName(std::string(method));
-  const HttpCall call = ToHttp(descriptor, request);
-  return ToAnswer(descriptor,
-                  Fetch(port_, call.method, call.target, call.body));
+Answer RestCaller::Call(const google::protobuf::MethodDescriptor& method,
+                        const Message& request) {
+  const HttpCall call = ToHttp(method, request);
+  return ToAnswer(method, Fetch(port_, call.method, call.target, call.body,
+                                {{"User-Agent", std::string(kUserAgent)}}));
 }
 
 }  // namespace spanner_session_emulator

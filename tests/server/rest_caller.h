@@ -51,8 +51,11 @@ absl::Status StatusFromJson(const std::string& json, std::string* details);
 
 class RestCaller final : public Caller {
  public:
+  static constexpr absl::string_view kUserAgent = "rest-caller/1";
+
   explicit RestCaller(int port) : port_(port) {}
-  Answer Call(absl::string_view method,
+  using Caller::Call;
+  Answer Call(const google::protobuf::MethodDescriptor& method,
               const google::protobuf::Message& request) override;
 
  private:

@@ -40,9 +40,12 @@ class GrpcCaller final : public Caller {
  public:
   explicit GrpcCaller(std::shared_ptr<grpc::Channel> channel)
       : channel_(std::move(channel)) {}
-  Answer Call(absl::string_view method,
+  Answer Call(const google::protobuf::MethodDescriptor& method,
               const google::protobuf::Message& request) override {
-    return CallSpanner(channel_, method, request);
+    return CallPath(
+        channel_,
+        absl::StrCat("/", method.service()->full_name(), "/", method.name()),
+        request.SerializeAsString());
   }
 
  private:
@@ -52,12 +55,7 @@ class GrpcCaller final : public Caller {
 template <typename Response>
 absl::StatusOr<Response> Invoke(Caller& caller, absl::string_view method,
                                 const google::protobuf::Message& request) {
-  const Answer answer = caller.Call(method, request);
-  if (!answer.status.ok()) return answer.status;
-  Response response;
-  EXPECT_EQ(answer.messages.size(), 1);
-  EXPECT_TRUE(response.ParseFromString(answer.messages.at(0)));
-  return response;
+  return ToResponse<Response>(caller.Call(method, request));
 }
 
 }  // namespace
@@ -148,6 +146,12 @@ Answer CallSpanner(const std::shared_ptr<grpc::Channel>& channel,
                    const google::protobuf::Message& request) {
   return CallPath(channel, absl::StrCat("/google.spanner.v1.Spanner/", method),
                   request.SerializeAsString());
+}
+
+Answer Caller::Call(absl::string_view method,
+                    const google::protobuf::Message& request) {
+  return Call(*SpannerDescriptor().FindMethodByName(std::string(method)),
+              request);
 }
 
 std::unique_ptr<Caller> MakeCaller(

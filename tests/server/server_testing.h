@@ -122,17 +122,29 @@ Answer CallSpanner(const std::shared_ptr<grpc::Channel>& channel,
                    absl::string_view method,
                    const google::protobuf::Message& request);
 
-// Calls methods of google.spanner.v1.Spanner, over one protocol.
+// Calls the server's methods, over one protocol.
 class Caller {
  public:
   virtual ~Caller() = default;
-  // `method` as `GetSession`, with its request.
-  virtual Answer Call(absl::string_view method,
+  virtual Answer Call(const google::protobuf::MethodDescriptor& method,
                       const google::protobuf::Message& request) = 0;
+  // A method of google.spanner.v1.Spanner, as `GetSession`.
+  Answer Call(absl::string_view method,
+              const google::protobuf::Message& request);
 };
 std::unique_ptr<Caller> MakeCaller(
     const std::shared_ptr<grpc::Channel>& channel);
 std::unique_ptr<Caller> MakeCaller(Emulator& emulator, Transport transport);
+
+// What a unary call brings.
+template <typename Response>
+absl::StatusOr<Response> ToResponse(const Answer& answer) {
+  if (!answer.status.ok()) return answer.status;
+  Response response;
+  EXPECT_EQ(answer.messages.size(), 1);
+  EXPECT_TRUE(response.ParseFromString(answer.messages.at(0)));
+  return response;
+}
 
 // The methods of google.spanner.v1.Spanner.
 const google::protobuf::ServiceDescriptor& SpannerDescriptor();

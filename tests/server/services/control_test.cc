@@ -1,5 +1,5 @@
-// The control API over gRPC, and the same in C++. What it does to sessions in
-// detail is the business of tests/store.
+// The control API over every protocol, and the same in C++. What it does to
+// sessions in detail is the business of tests/store.
 
 #include <memory>
 #include <string>
@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
@@ -20,6 +21,7 @@
 #include "spanner_session_emulator/v1/clock.grpc.pb.h"
 #include "spanner_session_emulator/v1/reset.grpc.pb.h"
 #include "spanner_session_emulator/v1/sessions.grpc.pb.h"
+#include "tests/server/rest_caller.h"
 #include "tests/server/server_testing.h"
 
 namespace spanner_session_emulator {
@@ -61,6 +63,12 @@ MATCHER_P4(Counts, created, deleted, expired, alive, "") {
          arg.expired() == expired && arg.alive() == alive;
 }
 
+// A method of the control API, as `ClockService.GetClock`.
+const google::protobuf::MethodDescriptor& Method(absl::string_view name) {
+  return *google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(
+      absl::StrCat("spanner_session_emulator.v1.", name));
+}
+
 class ControlTest : public ::testing::TestWithParam<Transport> {
  protected:
   ControlTest() { StartWith({}); }
@@ -68,57 +76,59 @@ class ControlTest : public ::testing::TestWithParam<Transport> {
   // Goes on with another emulator.
   void StartWith(EmulatorOptions options) {
     client_.reset();
-    clock_.reset();
-    sessions_.reset();
-    reset_.reset();
-    channel_.reset();
+    caller_.reset();
     emulator_ = StartEmulator(std::move(options));
-    channel_ = Connect(*emulator_, GetParam());
-    client_ = std::make_unique<SpannerClient>(channel_);
-    clock_ = v1::ClockService::NewStub(channel_);
-    sessions_ = v1::SessionService::NewStub(channel_);
-    reset_ = v1::ResetService::NewStub(channel_);
+    caller_ = MakeCaller(*emulator_, GetParam());
+    client_ =
+        std::make_unique<SpannerClient>(MakeCaller(*emulator_, GetParam()));
   }
 
-  // Requests are given as text.
-  template <typename Request, typename Response, typename Stub>
-  static absl::StatusOr<Response> Invoke(
-      Stub& stub,
-      grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
-                                   Response*),
-      absl::string_view request) {
-    Response response;
-    const grpc::Status status = (stub.*method)(
-        PatientContext().get(), FromText<Request>(request), &response);
-    if (!status.ok()) return ToAbsl(status);
-    return response;
+  // `method` as `ClockService.GetClock`; requests are given as text.
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Invoke(absl::string_view method,
+                                  absl::string_view request) {
+    return ToResponse<Response>(
+        caller_->Call(Method(method), FromText<Request>(request)));
   }
-  using ClockStub = v1::ClockService::Stub;
-  auto GetClock() { return Invoke(*clock_, &ClockStub::GetClock, ""); }
+  auto GetClock(absl::string_view request = "") {
+    return Invoke<v1::GetClockRequest, v1::Clock>("ClockService.GetClock",
+                                                  request);
+  }
   auto AdvanceClock(absl::string_view request) {
-    return Invoke(*clock_, &ClockStub::AdvanceClock, request);
+    return Invoke<v1::AdvanceClockRequest, v1::Clock>(
+        "ClockService.AdvanceClock", request);
   }
   auto SetClock(absl::string_view request) {
-    return Invoke(*clock_, &ClockStub::SetClock, request);
+    return Invoke<v1::SetClockRequest, v1::Clock>("ClockService.SetClock",
+                                                  request);
   }
-  auto RunClock() { return Invoke(*clock_, &ClockStub::RunClock, ""); }
-  auto StopClock() { return Invoke(*clock_, &ClockStub::StopClock, ""); }
-
-  using SessionStub = v1::SessionService::Stub;
+  auto RunClock() {
+    return Invoke<v1::RunClockRequest, v1::Clock>("ClockService.RunClock", "");
+  }
+  auto StopClock() {
+    return Invoke<v1::StopClockRequest, v1::Clock>("ClockService.StopClock",
+                                                   "");
+  }
   auto Expire(absl::string_view request) {
-    return Invoke(*sessions_, &SessionStub::ExpireSessions, request);
+    return Invoke<v1::ExpireSessionsRequest, v1::ExpireSessionsResponse>(
+        "SessionService.ExpireSessions", request);
   }
   auto Delete(absl::string_view request) {
-    return Invoke(*sessions_, &SessionStub::DeleteSessions, request);
+    return Invoke<v1::DeleteSessionsRequest, v1::DeleteSessionsResponse>(
+        "SessionService.DeleteSessions", request);
   }
   auto GetCounts(absl::string_view request = "") {
-    return Invoke(*sessions_, &SessionStub::GetSessionCounts, request);
+    return Invoke<v1::GetSessionCountsRequest, v1::GetSessionCountsResponse>(
+        "SessionService.GetSessionCounts", request);
   }
   auto Leaks(absl::string_view request = "") {
-    return Invoke(*sessions_, &SessionStub::ListLeakedSessions, request);
+    return Invoke<v1::ListLeakedSessionsRequest,
+                  v1::ListLeakedSessionsResponse>(
+        "SessionService.ListLeakedSessions", request);
   }
   auto Reset(absl::string_view request = "") {
-    return Invoke(*reset_, &v1::ResetService::Stub::Reset, request);
+    return Invoke<v1::ResetRequest, v1::ResetResponse>("ResetService.Reset",
+                                                       request);
   }
 
   std::vector<std::string> LeakedNames(absl::string_view request = "") {
@@ -141,8 +151,14 @@ class ControlTest : public ::testing::TestWithParam<Transport> {
   // What this test's calls have as their user agent: none in one process, where
   // gRPC has no HTTP.
   static ::testing::Matcher<const std::string&> IsThisClient() {
-    if (GetParam() == Transport::kTcp) return HasSubstr("grpc-c++/");
-    return IsEmpty();
+    switch (GetParam()) {
+      case Transport::kTcp:
+        return HasSubstr("grpc-c++/");
+      case Transport::kRest:
+        return std::string(RestCaller::kUserAgent);
+      default:
+        return IsEmpty();
+    }
   }
 
   void Advance(absl::Duration by) {
@@ -151,18 +167,15 @@ class ControlTest : public ::testing::TestWithParam<Transport> {
 
   Emulator& emulator() { return *emulator_; }
   SpannerClient& client() { return *client_; }
-  const std::shared_ptr<grpc::Channel>& channel() { return channel_; }
+  Caller& caller() { return *caller_; }
 
  private:
   std::unique_ptr<Emulator> emulator_;
-  std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<SpannerClient> client_;
-  std::unique_ptr<ClockStub> clock_;
-  std::unique_ptr<SessionStub> sessions_;
-  std::unique_ptr<v1::ResetService::Stub> reset_;
+  std::unique_ptr<Caller> caller_;
 };
 
-INSTANTIATE_TRANSPORTS(ControlTest);
+INSTANTIATE_ALL_TRANSPORTS(ControlTest);
 
 // ---- The clock.
 
@@ -231,9 +244,7 @@ TEST_P(ControlTest, TheClockDoesNotPassItsEnd) {
 TEST_P(ControlTest, ARefusedMoveHasADetail) {
   v1::SetClockRequest request;
   request.mutable_time()->set_seconds(1);
-  const Answer answer =
-      CallPath(channel(), "/spanner_session_emulator.v1.ClockService/SetClock",
-               request.SerializeAsString());
+  const Answer answer = caller().Call(Method("ClockService.SetClock"), request);
   google::rpc::Status status;
   ASSERT_TRUE(status.ParseFromString(answer.details));
   ASSERT_EQ(status.details_size(), 1);
@@ -251,7 +262,24 @@ TEST_P(ControlTest, MovesThatMakeNoSenseAreInvalid) {
        std::vector<std::pair<std::string, std::string>>{
            {"", "must be given"},
            {"duration { seconds: -1 }", "must not be negative"},
-           {"duration { nanos: -1 }", "must not be negative"},
+           {"duration { nanos: -1 }", "must not be negative"}}) {
+    EXPECT_THAT(
+        AdvanceClock(request),
+        StatusIs(kInvalidArgument,
+                 AllOf(StartsWith("Invalid AdvanceClock request: duration "),
+                       HasSubstr(problem))));
+  }
+  EXPECT_THAT(SetClock(""), StatusIs(kInvalidArgument,
+                                     "Invalid SetClock request: time must "
+                                     "be given, as \"2030-01-01T00:00:00Z\" "
+                                     "in JSON"));
+  EXPECT_EQ(emulator().clock().Now(), StartTime());
+}
+
+TEST_P(ControlTest, TimesOutsideTheirTypesRangeAreInvalid) {
+  if (GetParam() == Transport::kRest) GTEST_SKIP() << "JSON cannot say these";
+  for (const auto& [request, problem] :
+       std::vector<std::pair<std::string, std::string>>{
            {"duration { nanos: 1000000000 }", "its nanos at most 999999999"},
            {"duration { seconds: 315576000001 }", "at most 10000 years"}}) {
     EXPECT_THAT(
@@ -262,7 +290,6 @@ TEST_P(ControlTest, MovesThatMakeNoSenseAreInvalid) {
   }
   for (const auto& [request, problem] :
        std::vector<std::pair<std::string, std::string>>{
-           {"", "must be given"},
            {"time { nanos: -1 }", "its nanos between 0 and 999999999"},
            {"time { nanos: 1000000000 }", "its nanos between 0 and 999999999"},
            {"time { seconds: -62135596801 }", "between the years 1 and 9999"},
@@ -273,6 +300,10 @@ TEST_P(ControlTest, MovesThatMakeNoSenseAreInvalid) {
                          AllOf(StartsWith("Invalid SetClock request: time "),
                                HasSubstr(problem))));
   }
+  EXPECT_THAT(
+      Expire("selection {} expire_time { nanos: -1 }"),
+      StatusIs(kInvalidArgument,
+               StartsWith("Invalid ExpireSessions request: expire_time ")));
   EXPECT_EQ(emulator().clock().Now(), StartTime());
 }
 
@@ -375,10 +406,6 @@ TEST_P(ControlTest, TargetsThatMakeNoSenseAreInvalid) {
                          StartsWith(absl::StrCat(
                              "Invalid DeleteSessions request: ", problem))));
   }
-  EXPECT_THAT(
-      Expire("selection {} expire_time { nanos: -1 }"),
-      StatusIs(kInvalidArgument,
-               StartsWith("Invalid ExpireSessions request: expire_time ")));
   EXPECT_TRUE(Alive(name));
 }
 
@@ -435,9 +462,9 @@ TEST_P(ControlTest, LeaksSayAllThatIsKnown) {
   EXPECT_EQ(leak.labels().at("env"), "test");
   EXPECT_EQ(leak.creator_role(), "parent");
   EXPECT_THAT(leak.creator_user_agent(), IsThisClient());
-  EXPECT_THAT(leak.creator_peer(), GetParam() == Transport::kTcp
-                                       ? MatchesRegex("ipv[46]:.*[0-9]+")
-                                       : MatchesRegex(".+"));
+  EXPECT_THAT(leak.creator_peer(), GetParam() == Transport::kInProcess
+                                       ? MatchesRegex(".+")
+                                       : MatchesRegex("ipv[46]:.*[0-9]+"));
   EXPECT_EQ(response.next_page_token(), "");
   EXPECT_EQ(response.expired_session_count(), 0);
 }
@@ -651,6 +678,108 @@ TEST(ControlProtoTest, EveryMethodHasItsPlaceInRest) {
                           "GetSessionCounts GET /emulator/v1/sessionCounts",
                           "ListLeakedSessions GET /emulator/v1/leakedSessions",
                           "Reset POST /emulator/v1:reset"));
+}
+
+TEST(ControlRestTest, QueriesAreWrittenInFull) {
+  // What the tests above rely on.
+  const HttpCall call = ToHttp(
+      Method("SessionService.ListLeakedSessions"),
+      FromText<v1::ListLeakedSessionsRequest>(
+          "scope: 'projects/p' filter: 'labels.a:b c' page_size: 7 "
+          "idle_longer_than { seconds: 1 nanos: 500000000 } older_than {} "
+          "include_multiplexed: true"));
+  EXPECT_EQ(call.method, "GET");
+  EXPECT_EQ(call.target,
+            "/emulator/v1/leakedSessions?filter=labels.a%3Ab%20c"
+            "&idleLongerThan=1.500s&includeMultiplexed=true&olderThan=0s"
+            "&pageSize=7&scope=projects%2Fp");
+  EXPECT_EQ(call.body, "");
+}
+
+TEST(ControlRestTest, ErrorsOfEveryMethod) {
+  struct Case {
+    std::string call;
+    std::string body;
+    int http_status;
+    std::string message;  // Its beginning.
+  };
+  const auto emulator = StartEmulator();
+  for (const Case& test : std::vector<Case>{
+           {"GET /emulator/v1/clock?x=1", "", 400,
+            "Invalid GetClock request: x is not a known parameter"},
+           {"GET /emulator/v1/clock", "{}", 400,
+            "Invalid GetClock request: body must be empty"},
+           {"POST /emulator/v1/clock", "{}", 405,
+            "The HTTP method POST is not allowed here, but GET, HEAD: "
+            "/emulator/v1/clock"},
+           {"POST /emulator/v1/clock:advance", R"({"duration": "-1s"})", 400,
+            "Invalid AdvanceClock request: duration must not be negative"},
+           {"POST /emulator/v1/clock:advance", R"({"duration": "1 hour"})", 400,
+            "Invalid AdvanceClock request: duration has an invalid value"},
+           {"POST /emulator/v1/clock:advance",
+            R"({"duration": "315576000001s"})", 400,
+            "Invalid AdvanceClock request: duration has an invalid value"},
+           {"POST /emulator/v1/clock:advance", R"({"duration": 60})", 400,
+            "Invalid AdvanceClock request: duration has an invalid value"},
+           {"POST /emulator/v1/clock:advance",
+            R"({"duration": "315576000000s"})", 400, "AdvanceClock failed: "},
+           {"POST /emulator/v1/clock:advance", "", 400,
+            "Invalid AdvanceClock request: duration must be given"},
+           {"POST /emulator/v1/clock:set",
+            R"({"time": "1970-01-01T00:00:00Z"})", 400,
+            "SetClock failed: time is refused: "},
+           {"POST /emulator/v1/clock:set",
+            R"({"time": "10000-01-01T00:00:00Z"})", 400,
+            "Invalid SetClock request: time has an invalid value"},
+           {"POST /emulator/v1/clock:set", R"({"time": "tomorrow"})", 400,
+            "Invalid SetClock request: time has an invalid value"},
+           {"POST /emulator/v1/clock:run", R"({"speed": 2})", 400,
+            "Invalid RunClock request: speed is not a known field"},
+           {"POST /emulator/v1/clock:stop", "[]", 400,
+            "Invalid StopClock request: body is invalid"},
+           {"GET /emulator/v1/clock:stop", "", 405,
+            "The HTTP method GET is not allowed here, but POST: "
+            "/emulator/v1/clock:stop"},
+           {"POST /emulator/v1/sessions:expire", "{}", 400,
+            "Invalid ExpireSessions request: selection or names must be given"},
+           {"POST /emulator/v1/sessions:expire",
+            R"({"selection": {"kind": "BIG"}})", 400,
+            "Invalid ExpireSessions request: selection.kind has an invalid "
+            "value: \"BIG\""},
+           {"POST /emulator/v1/sessions:delete", R"({"names": ["x"]})", 400,
+            "Invalid DeleteSessions request: names[0] must be projects/"},
+           {"POST /emulator/v1/sessions:delete", R"({"names": "x"})", 400,
+            "Invalid DeleteSessions request: names[0] must be projects/"},
+           {"GET /emulator/v1/sessionCounts?scope=p", "", 400,
+            "Invalid GetSessionCounts request: scope must be empty"},
+           {"GET /emulator/v1/leakedSessions?pageSize=-1", "", 400,
+            "Invalid ListLeakedSessions request: page_size must not be "
+            "negative, but is -1"},
+           {"GET /emulator/v1/leakedSessions?pageSize=many", "", 400,
+            "Invalid ListLeakedSessions request: pageSize has an invalid "
+            "value: \"many\""},
+           {"GET /emulator/v1/leakedSessions?olderThan=1", "", 400,
+            "Invalid ListLeakedSessions request: olderThan has an invalid "
+            "value: \"1\""},
+           {"GET /emulator/v1/leakedSessions?includeMultiplexed=maybe", "", 400,
+            "Invalid ListLeakedSessions request: includeMultiplexed has an "
+            "invalid value: \"maybe\""},
+           {"POST /emulator/v1:reset", R"({"parts": ["CLOCK"]})", 400,
+            "Invalid Reset request: parts must have the sessions"},
+           {"POST /emulator/v1:reset", R"({"parts": ["ALL"]})", 400,
+            "Invalid Reset request: parts[0] has an invalid value: \"ALL\""},
+           {"GET /emulator/v1/nothing", "", 404,
+            "Unknown path: /emulator/v1/nothing"}}) {
+    SCOPED_TRACE(absl::StrCat(test.call, " ", test.body));
+    const std::pair<std::string, std::string> line =
+        absl::StrSplit(test.call, ' ');
+    const HttpAnswer answer =
+        Fetch(emulator->http_port(), line.first, line.second, test.body);
+    EXPECT_EQ(answer.status, test.http_status);
+    EXPECT_THAT(std::string(StatusFromJson(answer.body, nullptr).message()),
+                StartsWith(test.message));
+  }
+  EXPECT_EQ(emulator->clock().Now(), StartTime());
 }
 
 // ---- In C++.
