@@ -15,6 +15,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
+#include "google/protobuf/arena.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "grpcpp/grpcpp.h"
@@ -334,9 +335,13 @@ TEST_P(ServerStreamTest, AHandlersErrorIsTheEnd) {
 }
 
 TEST_P(ServerStreamTest, AHandlersSingleMessageIsAStream) {
-  api::PartialResultSet message;
-  message.set_resume_token("only");
-  Serve([&](Call&) { return Reply::Message(&message); });
+  Serve([](Call& call) {
+    auto* message =
+        google::protobuf::Arena::CreateMessage<api::PartialResultSet>(
+            &call.arena());
+    message->set_resume_token("only");
+    return Reply::Message(message);
+  });
   const Result result = Run();
   EXPECT_THAT(result.status, IsOk());
   EXPECT_THAT(result.messages, ElementsAre("only"));
