@@ -4,12 +4,13 @@
 // into all that uses gRPC, in builds with that sanitizer only, and has the
 // linker send the libraries' calls of the functions below through here
 // (ld --wrap). So our own code stays checked, also where gRPC calls it; what
-// the libraries do with their own memory is suppressed at the end.
+// the libraries do with their own memory is not.
 
 #include <sanitizer/tsan_interface.h>
 
 #include <atomic>
 #include <cstddef>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
@@ -32,16 +33,6 @@ void AnnotateIgnoreReadsEnd(const char* file, int line);
 void AnnotateIgnoreWritesBegin(const char* file, int line);
 void AnnotateIgnoreWritesEnd(const char* file, int line);
 }
-
-namespace {
-
-// All that happened here before happens before what follows.
-void Synchronize(void* address) {
-  __tsan_acquire(address);
-  __tsan_release(address);
-}
-
-}  // namespace
 
 // ---- absl::Mutex and absl::CondVar, which gRPC uses everywhere.
 
@@ -116,14 +107,8 @@ WRAP_POP(_ZN9grpc_core32MultiProducerSingleConsumerQueue3PopEv)
 WRAP_POP(_ZN9grpc_core38LockedMultiProducerSingleConsumerQueue3PopEv)
 WRAP_POP(_ZN9grpc_core38LockedMultiProducerSingleConsumerQueue6TryPopEv)
 
-// A combiner runs its closures one after the other, on any thread. It takes the
-// next one from its queue here, and leaves the thread in the function below.
-static thread_local void* combiner_queue = nullptr;
-
 WRAP(void*, _ZN9grpc_core32MultiProducerSingleConsumerQueue14PopAndCheckEndEPb,
      (void* queue, bool* empty)) {
-  combiner_queue = queue;
-  Synchronize(queue);
   void* const node =
       __real__ZN9grpc_core32MultiProducerSingleConsumerQueue14PopAndCheckEndEPb(
           queue, empty);
@@ -131,53 +116,10 @@ WRAP(void*, _ZN9grpc_core32MultiProducerSingleConsumerQueue14PopAndCheckEndEPb,
   return node;
 }
 
-WRAP(bool, _Z31grpc_combiner_continue_exec_ctxv, ()) {
-  combiner_queue = nullptr;
-  const bool more = __real__Z31grpc_combiner_continue_exec_ctxv();
-  if (combiner_queue != nullptr) __tsan_release(combiner_queue);
-  return more;
-}
-
-// ---- gRPC's other means to hand over closures.
-
-WRAP(
-    void,
-    _ZN9grpc_core12CallCombiner5StartEP12grpc_closureN4absl7debian36StatusEPKciS7_,
-    (void* combiner, void* closure, absl::Status* error, const char* file,
-     int line, const char* reason)) {
-  Synchronize(combiner);
-  __real__ZN9grpc_core12CallCombiner5StartEP12grpc_closureN4absl7debian36StatusEPKciS7_(
-      combiner, closure, error, file, line, reason);
-}
-
-WRAP(void, _ZN9grpc_core12CallCombiner4StopEPKciS2_,
-     (void* combiner, const char* file, int line, const char* reason)) {
-  __tsan_release(combiner);
-  __real__ZN9grpc_core12CallCombiner4StopEPKciS2_(combiner, file, line, reason);
-}
-
-WRAP(void, _ZN9grpc_core13LockfreeEvent8NotifyOnEP12grpc_closure,
-     (void* event, void* closure)) {
-  Synchronize(event);
-  __real__ZN9grpc_core13LockfreeEvent8NotifyOnEP12grpc_closure(event, closure);
-}
-
-WRAP(void, _ZN9grpc_core13LockfreeEvent8SetReadyEv, (void* event)) {
-  Synchronize(event);
-  __real__ZN9grpc_core13LockfreeEvent8SetReadyEv(event);
-}
-
-WRAP(bool, _ZN9grpc_core13LockfreeEvent11SetShutdownEN4absl7debian36StatusE,
-     (void* event, absl::Status* error)) {
-  Synchronize(event);
-  return __real__ZN9grpc_core13LockfreeEvent11SetShutdownEN4absl7debian36StatusE(
-      event, error);
-}
-
 // ---- What we and gRPC say to each other.
 
-// What gRPC does with its own memory inside these three is not to be checked.
-// They are where it does most of its work, and they call none of our code.
+// What gRPC does with its own memory inside these is not to be checked. They
+// are where it does nearly all of its work, and they call none of our code.
 namespace {
 
 class NotChecked {
@@ -216,6 +158,37 @@ WRAP(grpc_event, grpc_completion_queue_pluck,
   return __real_grpc_completion_queue_pluck(queue, tag, deadline, reserved);
 }
 
+// gRPC's closures; ours run elsewhere.
+WRAP(bool, _ZN9grpc_core7ExecCtx5FlushEv, (void* context)) {
+  const NotChecked not_checked;
+  return __real__ZN9grpc_core7ExecCtx5FlushEv(context);
+}
+
+// A server is destroyed after the last of its calls, which it counts.
+static char calls_of_servers;
+
+WRAP(void, grpc_call_unref, (grpc_call * call)) {
+  __tsan_release(&calls_of_servers);
+  const NotChecked not_checked;
+  __real_grpc_call_unref(call);
+}
+
+WRAP(void, grpc_server_destroy, (grpc_server * server)) {
+  __tsan_acquire(&calls_of_servers);
+  const NotChecked not_checked;
+  __real_grpc_server_destroy(server);
+}
+
+WRAP(void, grpc_byte_buffer_destroy, (grpc_byte_buffer * buffer)) {
+  const NotChecked not_checked;
+  __real_grpc_byte_buffer_destroy(buffer);
+}
+
+WRAP(void, grpc_channel_destroy, (grpc_channel * channel)) {
+  const NotChecked not_checked;
+  __real_grpc_channel_destroy(channel);
+}
+
 WRAP(
     void,
     _Z14grpc_cq_end_opP21grpc_completion_queuePvN4absl7debian36StatusEPFvS1_P18grpc_cq_completionES1_S6_b,
@@ -227,9 +200,12 @@ WRAP(
 }
 
 // After OnCancel(), the library takes off one of the counts whose last one
-// leads to OnDone(). It does so out of the sanitizer's sight; all others do it
-// in headers. So another reactor's OnCancel() stands in, and tells.
+// leads to OnDone(), out of the sanitizer's sight; all others are taken off in
+// headers. So another reactor stands in, and notes where the counter is, and
+// the thread that schedules OnDone() next sees what the others have done.
 namespace {
+
+thread_local void* counter_of_cancelled_call = nullptr;
 
 class CancelledReactor final : public grpc::internal::ServerReactor {
  public:
@@ -238,9 +214,10 @@ class CancelledReactor final : public grpc::internal::ServerReactor {
   void OnDone() override {}
   void OnCancel() override {
     reactor_->OnCancel();
-    // Where the class has its counter: behind the pointer to virtual functions
-    // and another counter.
-    Synchronize(call_ + sizeof(void*) + sizeof(std::atomic_int));
+    // Behind the pointer to virtual functions and another counter.
+    void* const counter = call_ + sizeof(void*) + sizeof(std::atomic_int);
+    __tsan_release(counter);
+    counter_of_cancelled_call = counter;
     delete this;
   }
 
@@ -258,6 +235,17 @@ WRAP(void,
       call, new CancelledReactor(call, reactor));
 }
 
+WRAP(
+    void,
+    _ZN9grpc_core8Executor3RunEP12grpc_closureN4absl7debian36StatusENS_12ExecutorTypeENS_15ExecutorJobTypeE,
+    (void* closure, absl::Status* error, int executor, int length)) {
+  if (counter_of_cancelled_call != nullptr) {
+    __tsan_acquire(std::exchange(counter_of_cancelled_call, nullptr));
+  }
+  __real__ZN9grpc_core8Executor3RunEP12grpc_closureN4absl7debian36StatusENS_12ExecutorTypeENS_15ExecutorJobTypeE(
+      closure, error, executor, length);
+}
+
 // The generic service's handler is a template that only the library makes, but
 // here it is instrumented.
 template class grpc::internal::CallbackBidiHandler<grpc::ByteBuffer,
@@ -271,33 +259,14 @@ extern "C" const char* __tsan_default_options() { return "history_size=7"; }
 // with it.
 extern "C" const char* __tsan_default_suppressions() {
   return
-      // Whoever drops the last reference frees. The counts are atomics in
-      // uninstrumented code.
-      "race:^grpc_core::Arena::~Arena\n"
-      "race:^grpc_core::CallCombiner::~CallCombiner\n"
-      "race:^grpc_core::ClientChannel::~ClientChannel\n"
-      "race:^grpc_core::FilterStackCall::~FilterStackCall\n"
-      "race:^grpc_core::LoadBalancingPolicy::TransientFailurePicker::~\n"
-      "race:^grpc_core::LockfreeEvent::DestroyEvent\n"
-      "race:^grpc_core::MetadataMap<\n"
-      "race:^grpc_core::Server::CallData::~CallData\n"
-      "race:^grpc_chttp2_stream::~grpc_chttp2_stream\n"
-      "race:^grpc_chttp2_transport::~grpc_chttp2_transport\n"
-      "race:^grpc_slice_buffer_\n"
+      // Freed by whoever drops the last reference, which an atomic counts.
       "race:^grpc_event_engine::experimental::GetDefaultEventEngine\n"
-      "race:^absl::*::Status::UnrefNonInlined\n"
-      "race:^absl::*::inlined_vector_internal::Storage<absl::*::Payload\n"
-      // One thread sends, another one, with the last reference, closes.
-      "race:^tcp_send\n"
-      // Bytes that have come in. What a batch of operations is made of is done
-      // by several threads, and the last one, by an atomic count, ends it.
-      "race:^gpr_realloc\n"
-      "race:^grpc_slice_from_copied_buffer\n"
-      "race:^grpc_slice_malloc\n"
       // abseil's check for deadlocks, under a spin lock.
       "race:^absl::*::synchronization_internal::GraphCycles::\n"
       "race:^void std::__insertion_sort<int*, "
       "__gnu_cxx::__ops::_Iter_comp_iter<absl::*::synchronization_internal::\n"
       // A static variable, initialized by the first to come.
-      "race:^absl::*::time_internal::cctz::*::TimeZoneMutex\n";
+      "race:^absl::*::time_internal::cctz::*::TimeZoneMutex\n"
+      // At its end, a process does not wait for all of gRPC's threads.
+      "thread:^grpc_core::Thread::Thread\n";
 }
