@@ -15,8 +15,8 @@
 namespace spanner_session_emulator {
 
 // Counts the sessions of each creator and forgets it with the last of them, so
-// that it never holds more creators than there are sessions, however many
-// connections there have been. Thread-safe.
+// that it never holds more creators than there are sessions (and dead ones that
+// are remembered), however many connections there have been. Thread-safe.
 class CreatorPool {
  public:
   // A creator and how many sessions it has.

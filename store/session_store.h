@@ -128,6 +128,8 @@ struct SessionSelection {
 
 struct SelectRequest {
   SessionSelection selection = {};
+  // Whether those that have expired follow the living; see Select().
+  bool include_expired = false;
   // As in ListRequest.
   int page_size = 1000;
   std::string page_token = {};
@@ -137,6 +139,8 @@ struct SelectedSession {
   SessionName name;
   Session session;
   SessionCreator creator;
+  // The first instant at which it was dead; of the living InfiniteFuture().
+  absl::Time end_time = absl::InfiniteFuture();
 };
 
 struct SelectPage {
@@ -157,6 +161,10 @@ class SessionStore {
   // A filtered page looks at so many sessions at the most, and may therefore
   // hold fewer than were asked for, even none.
   static constexpr int kMaxExaminedPerPage = 10000;
+
+  // So many of the regular sessions that have expired are remembered, the last
+  // ones, whatever their databases.
+  static constexpr int kMaxExpiredRemembered = 1000;
 
   virtual ~SessionStore() = default;
 
@@ -206,8 +214,15 @@ class SessionStore {
   // database by database, in the order of the databases' first use, of each
   // the regular sessions and then the multiplexed ones, in the order of their
   // creation. Pages hold what those of List hold, and are no use either.
+  //
+  // If asked for, those of the selection follow that were not deleted, but have
+  // expired, and are remembered: regular ones only, in the same order. One that
+  // expires during a walk may come twice, alive and then dead. They are
+  // forgotten when counts are reset, and when the clock is.
+  //
   // INVALID_ARGUMENT if the page token is not of this selection. Cost grows
-  // with the number of databases.
+  // with the number of databases, and for those that have expired as that of
+  // counting.
   virtual absl::StatusOr<SelectPage> Select(const SelectRequest& request) = 0;
 
   // Of one database, and of all. Exact unless other calls are under way. Cost
@@ -220,7 +235,8 @@ class SessionStore {
   virtual std::vector<DatabaseCounts> CountsByDatabase(const Scope& scope) = 0;
 
   // Counts what was created and what has ended from 0 again, in the databases
-  // of the scope; the living stay counted as living. Cost as that of counting.
+  // of the scope, and forgets those that have expired; the living stay counted
+  // as living. Cost as that of counting.
   virtual void ResetCounts(const Scope& scope) = 0;
 
   // Ends all sessions (they count as deleted, and are returned as their number)

@@ -361,6 +361,7 @@ bool SessionTable::ReadCandidates(Database& database, int kind, uint64_t after,
 void SessionTable::Empty(Slot& slot, Shard& shard, End end) {
   shard.wheel.Remove(&slot);
   slot.state = Slot::State::kBeingFreed;
+  if (end == End::kExpired && !slot.multiplexed) Remember(slot, shard);
   slot.attributes.reset();
   creators_.Remove(std::exchange(slot.creator, nullptr));
   if (slot.has_expire_at) {
@@ -372,6 +373,33 @@ void SessionTable::Empty(Slot& slot, Shard& shard, End end) {
   // Under the shard's lock: whoever has been through all shards after a death
   // finds its place under the cap free.
   --occupied_;
+}
+
+void SessionTable::Remember(Slot& slot, const Shard& shard) {
+  Expired expired = {
+      .database = slot.database,
+      .number = slot.number,
+      .key = {.random = slot.random, .slot = slot.index},
+      // One that was told to expire at once could have lived on.
+      .end_micros = std::min(AddOrForever(LastAlive(slot, shard), 1),
+                             clock_->NowMicros()),
+      .session = Snapshot(slot),
+      .creator = std::exchange(slot.creator, nullptr)};
+  MutexLock lock(&expired_mu_);
+  if (expired_.size() == kMaxExpiredRemembered) {
+    creators_.Remove(expired_.front().creator);
+    expired_.pop_front();
+  }
+  expired_.push_back(std::move(expired));
+}
+
+void SessionTable::Forget(const Scope& scope) {
+  MutexLock lock(&expired_mu_);
+  std::erase_if(expired_, [&](const Expired& expired) {
+    if (!scope.Contains(expired.database->name)) return false;
+    creators_.Remove(expired.creator);
+    return true;
+  });
 }
 
 void SessionTable::Free(Shard& shard, absl::Span<Slot* const> slots) {
@@ -594,7 +622,7 @@ absl::StatusOr<SelectPage> SessionTable::Select(const SelectRequest& request) {
       "select\n", selection.scope.full(), "\n", selection.filter.Canonical(),
       "\n", text(selection.multiplexed), "\n",
       duration_text(selection.idle_longer_than), "\n",
-      duration_text(selection.older_than));
+      duration_text(selection.older_than), "\n", request.include_expired);
   Position position;
   if (!request.page_token.empty()) {
     const std::optional<Position> read =
@@ -607,23 +635,86 @@ absl::StatusOr<SelectPage> SessionTable::Select(const SelectRequest& request) {
     position = *read;
   }
   SelectPage page;
-  const bool more = Walk(
-      selection, kMaxExaminedPerPage, position,
-      [&](const Candidate& candidate, Slot& slot, Shard&, int64_t) {
-        if (page.sessions.size() >= static_cast<size_t>(request.page_size)) {
-          return Visit::kStopBefore;
-        }
-        const SessionIdCodec::Id id = codec_.Encode(candidate.key);
-        page.sessions.push_back(
-            {.name = SessionName(slot.database->name,
-                                 absl::string_view(id.data(), id.size())),
-             .session = Snapshot(slot),
-             .creator = slot.creator == nullptr ? SessionCreator()
-                                                : slot.creator->first});
-        return Visit::kKeep;
-      });
+  bool more = false;
+  if (position.kind != kExpiredKind) {
+    more = Walk(
+        selection, kMaxExaminedPerPage, position,
+        [&](const Candidate& candidate, Slot& slot, Shard&, int64_t) {
+          if (page.sessions.size() >= static_cast<size_t>(request.page_size)) {
+            return Visit::kStopBefore;
+          }
+          const SessionIdCodec::Id id = codec_.Encode(candidate.key);
+          page.sessions.push_back(
+              {.name = SessionName(slot.database->name,
+                                   absl::string_view(id.data(), id.size())),
+               .session = Snapshot(slot),
+               .creator = slot.creator == nullptr ? SessionCreator()
+                                                  : slot.creator->first});
+          return Visit::kKeep;
+        });
+    if (!more) position = {.kind = kExpiredKind};
+  }
+  if (!more && request.include_expired) {
+    more = AddExpired(request, position, page);
+  }
   if (more) page.next_page_token = PageToken(list, position);
   return page;
+}
+
+bool SessionTable::AddExpired(const SelectRequest& request, Position& position,
+                              SelectPage& page) {
+  const SessionSelection& selection = request.selection;
+  if (selection.multiplexed.value_or(false)) return false;
+  Sweep();  // All that have expired by now are among them.
+  const int64_t now = clock_->NowMicros();
+  const absl::Time last_used_before =
+      absl::FromUnixMicros(now) -
+      selection.idle_longer_than.value_or(-absl::InfiniteDuration());
+  const absl::Time created_before =
+      absl::FromUnixMicros(now) -
+      selection.older_than.value_or(-absl::InfiniteDuration());
+  struct Found {
+    std::pair<size_t, uint64_t> place;  // The database's ordinal, the number.
+    SelectedSession session;
+  };
+  std::vector<Found> found;
+  {
+    MutexLock lock(&expired_mu_);
+    for (const Expired& expired : expired_) {
+      const Session& session = expired.session;
+      const std::pair place(expired.database->ordinal, expired.number);
+      if (place <= std::pair(position.database, position.number) ||
+          !selection.scope.Contains(expired.database->name) ||
+          session.approximate_last_use_time >= last_used_before ||
+          session.create_time >= created_before) {
+        continue;
+      }
+      const SessionIdCodec::Id id = codec_.Encode(expired.key);
+      found.push_back(
+          {place,
+           {.name = SessionName(expired.database->name,
+                                absl::string_view(id.data(), id.size())),
+            .session = session,
+            .creator = expired.creator == nullptr ? SessionCreator()
+                                                  : expired.creator->first,
+            .end_time = absl::FromUnixMicros(expired.end_micros)}});
+    }
+  }
+  // Labels take the longest to look at: without the lock.
+  std::erase_if(found, [&](const Found& candidate) {
+    return !Matches(selection.filter, candidate.session.session);
+  });
+  std::sort(found.begin(), found.end(),
+            [](const Found& a, const Found& b) { return a.place < b.place; });
+  for (Found& next : found) {
+    if (page.sessions.size() >= static_cast<size_t>(request.page_size)) {
+      return true;
+    }
+    position.database = next.place.first;
+    position.number = next.place.second;
+    page.sessions.push_back(std::move(next.session));
+  }
+  return false;
 }
 
 // Many locks at a time are beyond the compiler's analysis.
@@ -649,6 +740,8 @@ int64_t SessionTable::RestartClock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
       }
       shard.wheel = {};  // Its time goes back, too.
     }
+    // Their times are of a clock that is no more.
+    Forget(Scope());
     clock_->Reset();
   }
   for (Slot* slot : rest) {
@@ -755,6 +848,7 @@ void SessionTable::ResetCounts(const Scope& scope) {
     record->counts_before = {.regular = record->counters[0].Read(),
                              .multiplexed = record->counters[1].Read()};
   }
+  Forget(scope);
 }
 
 std::string SessionTable::PageToken(absl::string_view list,

@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,7 +60,11 @@ struct SessionTableOptions {
 // Time, too, is read under the shard's lock, and the clock is only reset while
 // all of these are held: nobody acts on a time from before.
 //
-// Lock order: database, then shard (several only in their order). Thread-safe.
+// A regular session that expires is remembered for reports, among so many of
+// the last ones; this moves a few words and allocates nothing in the long run.
+//
+// Lock order: database, shard (several only in their order), the remembered,
+// creators. Thread-safe.
 class SessionTable final : public SessionStore {
  public:
   // How late at most, by the clock, dead sessions give back their memory.
@@ -95,7 +100,8 @@ class SessionTable final : public SessionStore {
   int64_t occupied_slots() const {
     return occupied_.load(std::memory_order_relaxed);
   }
-  // How many creators are remembered. For the same.
+  // How many creators are known, those of the remembered included. For the
+  // same.
   size_t creators() { return creators_.size(); }
 
  private:
@@ -161,6 +167,9 @@ class SessionTable final : public SessionStore {
   // How a session ended, which decides where it is counted.
   enum class End { kDeleted, kExpired };
 
+  // The kind of a position among those that have expired, which are in no list.
+  static constexpr int kExpiredKind = 2;
+
   static constexpr int kShards = 32;
   static constexpr int kRun = 64;      // Sessions in a row that share a shard.
   static constexpr int kChunk = 1024;  // Slots that are allocated at a time.
@@ -220,7 +229,7 @@ class SessionTable final : public SessionStore {
   // A place in all lists, one after the other: behind that session.
   struct Position {
     size_t database = 0;  // Its ordinal.
-    int kind = 0;
+    int kind = 0;         // Or kExpiredKind.
     uint64_t number = 0;
   };
   // What becomes of a session that a walk has come to.
@@ -240,6 +249,25 @@ class SessionTable final : public SessionStore {
   // Makes a session that is alive expire at `at`, which is still ahead.
   static void SetExpireAt(Slot& slot, Shard& shard, int64_t at)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
+
+  // A regular session that has expired. What it points to lives as long.
+  struct Expired {
+    const Database* database;
+    uint64_t number;
+    SessionKey key;
+    int64_t end_micros;  // The first instant at which it was dead.
+    Session session;
+    CreatorPool::Entry* creator;
+  };
+  // Remembers the session in `slot`, which has expired, and takes what it has.
+  void Remember(Slot& slot, const Shard& shard)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
+  // Forgets those of a scope.
+  void Forget(const Scope& scope);
+  // Adds those of the selection from behind `position` to the page. Returns
+  // whether there are more; `position` is behind what is in the page.
+  bool AddExpired(const SelectRequest& request, Position& position,
+                  SelectPage& page);
 
   // The three steps of an end; see above. `slots` are of one shard.
   void Empty(Slot& slot, Shard& shard, End end)
@@ -280,6 +308,10 @@ class SessionTable final : public SessionStore {
   std::vector<Database*> databases_by_ordinal_ ABSL_GUARDED_BY(databases_mu_);
 
   CreatorPool creators_;
+
+  Mutex expired_mu_;
+  // In the order of their clearing up.
+  std::deque<Expired> expired_ ABSL_GUARDED_BY(expired_mu_);
 
   Clock::Alarm sweep_alarm_;
   std::atomic<bool> shutting_down_{false};

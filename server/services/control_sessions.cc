@@ -161,6 +161,7 @@ absl::Status ValidateLeaks(Call& call) {
   const auto& request = call.request<v1::ListLeakedSessionsRequest>();
   const FieldReader fields(call, "");
   SelectRequest select;
+  select.include_expired = true;
   auto selection = fields.ReadSelection(request);
   if (!selection.ok()) return selection.status();
   select.selection = *std::move(selection);
@@ -202,9 +203,16 @@ void Fill(const SelectedSession& selected, absl::Time now,
   out.set_kind(session.multiplexed ? v1::MULTIPLEXED : v1::REGULAR);
   SetTimestamp(session.create_time, *out.mutable_create_time());
   SetTimestamp(session.approximate_last_use_time, *out.mutable_last_use_time());
-  SetDuration(now - session.create_time, *out.mutable_age());
-  SetDuration(now - session.approximate_last_use_time,
+  // Not negative, even if the clock has been reset since they were read.
+  const auto since = [now](absl::Time time) {
+    return std::max(now - time, absl::ZeroDuration());
+  };
+  SetDuration(since(session.create_time), *out.mutable_age());
+  SetDuration(since(session.approximate_last_use_time),
               *out.mutable_idle_duration());
+  if (selected.end_time != absl::InfiniteFuture()) {
+    SetTimestamp(selected.end_time, *out.mutable_end_time());
+  }
   if (session.attributes != nullptr) {
     out.set_creator_role(session.attributes->creator_role);
     session.attributes->labels.ForEach(

@@ -20,7 +20,9 @@ enum class ResetPart {
   kClock,
   // All sessions are deleted, multiplexed ones too.
   kSessions,
-  // Created, deleted and expired count from 0 again; the living stay counted.
+  // Created, deleted and expired count from 0 again, and those that have
+  // expired
+  // are forgotten; the living stay counted.
   kSessionCounts,
 };
 

@@ -42,9 +42,12 @@ class ControlTest : public SessionTableTest {
 
   // All pages of a selection.
   std::vector<SelectedSession> Select(const SessionSelection& selection,
-                                      int page_size = 1000) {
+                                      int page_size = 1000,
+                                      bool include_expired = false) {
     std::vector<SelectedSession> all;
-    SelectRequest request = {.selection = selection, .page_size = page_size};
+    SelectRequest request = {.selection = selection,
+                             .include_expired = include_expired,
+                             .page_size = page_size};
     do {
       absl::StatusOr<SelectPage> page = table_->Select(request);
       if (!page.ok()) {
@@ -63,6 +66,18 @@ class ControlTest : public SessionTableTest {
     Names names;
     for (const SelectedSession& session : Select(selection, page_size)) {
       names.push_back(session.name.full());
+    }
+    return names;
+  }
+  // The living, and then those that have expired, as `dead NAME`.
+  Names WithExpired(const SessionSelection& selection = {},
+                    int page_size = 1000) {
+    Names names;
+    for (const SelectedSession& session :
+         Select(selection, page_size, /*include_expired=*/true)) {
+      names.push_back(absl::StrCat(
+          session.end_time == absl::InfiniteFuture() ? "" : "dead ",
+          session.name.full()));
     }
     return names;
   }
@@ -332,6 +347,136 @@ TEST_F(ControlTest, LookingIsNoUse) {
   EXPECT_FALSE(Alive(name));
 }
 
+// Those that have expired.
+
+std::string Dead(const SessionName& name) {
+  return absl::StrCat("dead ", name.full());
+}
+
+TEST_F(ControlTest, SaysAllAboutThoseThatHaveExpired) {
+  SessionTemplate what = Labelled({{"env", "test"}});
+  what.attributes.creator_role = "parent";
+  what.creator = By("grpc-node/1.2", "ipv4:127.0.0.1:1").creator;
+  const SessionName name = One(what);
+  Advance(absl::Minutes(10));
+  ASSERT_TRUE(table_->Use(name).has_value());
+  Advance(2 * kHour);
+  const auto sessions = Select({}, 1000, /*include_expired=*/true);
+  ASSERT_THAT(sessions, SizeIs(1));
+  EXPECT_EQ(sessions[0].name, name);
+  EXPECT_EQ(sessions[0].creator, what.creator);
+  EXPECT_EQ(sessions[0].end_time,
+            Start() + absl::Minutes(10) + kHour + kMicrosecond);
+  const Session& session = sessions[0].session;
+  EXPECT_EQ(session.create_time, Start());
+  EXPECT_EQ(session.approximate_last_use_time, Start() + absl::Minutes(10));
+  EXPECT_EQ(session.attributes->creator_role, "parent");
+  EXPECT_EQ(session.attributes->labels, what.attributes.labels);
+  EXPECT_THAT(Select({}), IsEmpty());
+}
+
+TEST_F(ControlTest, RemembersTheTimeOfExpiryByOrder) {
+  const SessionName later = One(), at_once = One();
+  const absl::Time at = Start() + absl::Minutes(5);
+  Advance(absl::Minutes(1));
+  EXPECT_TRUE(table_->Expire(later, at));
+  EXPECT_TRUE(table_->Expire(at_once, absl::InfinitePast()));
+  Advance(kHour);
+  const auto sessions = Select({}, 1000, /*include_expired=*/true);
+  ASSERT_THAT(sessions, SizeIs(2));
+  EXPECT_EQ(sessions[0].end_time, at);
+  EXPECT_EQ(sessions[1].end_time, Start() + absl::Minutes(1));
+}
+
+TEST_F(ControlTest, RemembersNeitherTheDeletedNorTheMultiplexed) {
+  EXPECT_TRUE(table_->Delete(One()));
+  One();
+  EXPECT_EQ(table_->Delete(SessionSelection()), 1);
+  One();
+  EXPECT_EQ(table_->DropDatabase(database_), 1);
+  One(Multiplexed());
+  EXPECT_EQ(table_->Expire(SessionSelection(), Start()), 1);
+  EXPECT_THAT(WithExpired(), IsEmpty());
+}
+
+TEST_F(ControlTest, ThoseThatHaveExpiredAreSelectedLikeTheLiving) {
+  const SessionName labelled = One(Labelled({{"env", "test"}}));
+  Advance(absl::Minutes(10));
+  const SessionName other = CreateOne(*table_, Database("other"));
+  table_->Expire(SessionSelection(), Start());
+  EXPECT_THAT(WithExpired(), ElementsAre(Dead(labelled), Dead(other)));
+  EXPECT_THAT(WithExpired({.scope = database_}), ElementsAre(Dead(labelled)));
+  EXPECT_THAT(WithExpired({.filter = Filter("labels.env:t")}),
+              ElementsAre(Dead(labelled)));
+  EXPECT_THAT(WithExpired({.multiplexed = true}), IsEmpty());
+  EXPECT_THAT(WithExpired({.multiplexed = false}), SizeIs(2));
+  EXPECT_THAT(WithExpired({.idle_longer_than = absl::ZeroDuration()}),
+              ElementsAre(Dead(labelled)));
+  EXPECT_THAT(WithExpired({.older_than = absl::Minutes(10)}), IsEmpty());
+  EXPECT_THAT(WithExpired({.older_than = absl::Minutes(10) - kMicrosecond}),
+              ElementsAre(Dead(labelled)));
+}
+
+TEST_F(ControlTest, ThoseThatHaveExpiredFollowTheLivingPageByPage) {
+  const SessionName a = One(), b = CreateOne(*table_, Database("other")),
+                    c = One(), d = One(), e = One(Multiplexed());
+  // Not in the order of their ends.
+  for (const SessionName& name : {d, b, a}) {
+    EXPECT_TRUE(table_->Expire(name, Start()));
+  }
+  const Names all = {c.full(), e.full(), Dead(a), Dead(d), Dead(b)};
+  for (const int page_size : {1, 2, 3, 4, 5, 6}) {
+    EXPECT_EQ(WithExpired({}, page_size), all) << page_size;
+  }
+  // A last page that is full is the last.
+  EXPECT_EQ(table_->Select({.include_expired = true, .page_size = 5})
+                ->next_page_token,
+            "");
+  const std::string token =
+      table_->Select({.include_expired = true, .page_size = 4})
+          ->next_page_token;
+  EXPECT_FALSE(table_->Select({.page_token = token}).ok());
+}
+
+TEST_F(ControlTest, RemembersTheLastOfThoseThatHaveExpired) {
+  constexpr int kMany = SessionStore::kMaxExpiredRemembered;
+  for (int i = 0; i < 100; ++i) {
+    One(By("old", absl::StrCat(i)));
+  }
+  table_->Expire(SessionSelection(), Start());
+  EXPECT_EQ(table_->creators(), 100u);
+  Names names;
+  for (std::string& name : Many(kMany - 1, By("new", "1"))) {
+    names.push_back(absl::StrCat("dead ", name));
+  }
+  Advance(kHour + kMicrosecond);
+  const Names all = WithExpired();
+  ASSERT_THAT(all, SizeIs(kMany));
+  EXPECT_EQ(Names(all.begin() + 1, all.end()), names);
+  EXPECT_EQ(table_->creators(), 2u);
+  EXPECT_EQ(RegularCounts().expired, kMany + 99);
+}
+
+TEST_F(ControlTest, ThoseThatHaveExpiredAreForgottenWithTheCounts) {
+  const SessionName a = CreateOne(*table_, Database("a"), By("a", "1"));
+  const SessionName b = CreateOne(*table_, Database("b"), By("b", "1"));
+  Advance(kHour + kMicrosecond);
+  table_->ResetCounts(Database("a"));
+  EXPECT_THAT(WithExpired(), ElementsAre(Dead(b)));
+  EXPECT_EQ(table_->creators(), 1u);
+  table_->ResetCounts({});
+  EXPECT_THAT(WithExpired(), IsEmpty());
+  EXPECT_EQ(table_->creators(), 0u);
+}
+
+TEST_F(ControlTest, ThoseThatHaveExpiredAreForgottenWhenTheClockGoesBack) {
+  One(By("a", "1"));
+  Advance(kHour + kMicrosecond);
+  table_->RestartClock();
+  EXPECT_THAT(WithExpired(), IsEmpty());
+  EXPECT_EQ(table_->creators(), 0u);
+}
+
 // Creators.
 
 TEST_F(ControlTest, SaysWhoCreatedASession) {
@@ -371,6 +516,8 @@ TEST_F(ControlTest, CreatorsAreForgottenWithTheirLastSession) {
     EXPECT_EQ(table_->Delete({.older_than = -kMicrosecond}), 4);
     EXPECT_EQ(table_->creators(), 0u);
     end(One(By("b", "")));
+    // If it has expired, it is remembered.
+    table_->ResetCounts({});
     EXPECT_EQ(table_->creators(), 0u);
   }
 }

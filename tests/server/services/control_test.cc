@@ -540,6 +540,45 @@ TEST_P(ControlTest, LeaksThatHaveExpiredAreCounted) {
   EXPECT_EQ(Leaks("scope: 'projects/q'")->expired_session_count(), 1);
 }
 
+TEST_P(ControlTest, LeaksThatHaveExpiredAreListedWithTheirEnd) {
+  const std::string name =
+      Create("labels { key: 'env' value: 'test' } creator_role: 'parent'");
+  const std::string other = Create("", "projects/q/instances/i/databases/d");
+  Advance(absl::Minutes(61));
+  const std::string alive = Create();
+  const auto response = Leaks().value();
+  ASSERT_THAT(response.sessions(), SizeIs(3));
+  EXPECT_EQ(response.expired_session_count(), 2);
+  EXPECT_EQ(response.sessions(0).name(), alive);
+  EXPECT_FALSE(response.sessions(0).has_end_time());
+  const v1::LeakedSession& leak = response.sessions(1);
+  EXPECT_EQ(leak.name(), name);
+  EXPECT_EQ(ToTime(leak.end_time()),
+            StartTime() + absl::Hours(1) + kMicrosecond);
+  EXPECT_EQ(leak.kind(), v1::REGULAR);
+  EXPECT_EQ(ToTime(leak.create_time()), StartTime());
+  EXPECT_EQ(ToTime(leak.last_use_time()), StartTime());
+  EXPECT_EQ(ToDuration(leak.age()), absl::Minutes(61));
+  EXPECT_EQ(leak.labels().at("env"), "test");
+  EXPECT_EQ(leak.creator_role(), "parent");
+  EXPECT_THAT(leak.creator_user_agent(), IsThisClient());
+  EXPECT_THAT(leak.creator_peer(), MatchesRegex(".+"));
+  EXPECT_EQ(response.sessions(2).name(), other);
+
+  EXPECT_THAT(LeakedNames("filter: 'labels.env:*'"), ElementsAre(name));
+  EXPECT_THAT(LeakedNames("scope: 'projects/q'"), ElementsAre(other));
+  const auto first = Leaks("page_size: 2").value();
+  EXPECT_THAT(first.sessions(), SizeIs(2));
+  EXPECT_THAT(LeakedNames(absl::StrCat("page_size: 2 page_token: '",
+                                       first.next_page_token(), "'")),
+              ElementsAre(other));
+
+  ASSERT_THAT(Reset("parts: SESSION_COUNTS scope: 'projects/q'"), IsOk());
+  EXPECT_THAT(LeakedNames(), ElementsAre(alive, name));
+  ASSERT_THAT(Reset(), IsOk());
+  EXPECT_THAT(LeakedNames(), IsEmpty());
+}
+
 TEST_P(ControlTest, ReportsThatMakeNoSenseAreInvalid) {
   for (const auto& [request, problem] :
        std::vector<std::pair<std::string, std::string>>{
