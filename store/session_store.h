@@ -7,6 +7,7 @@
 #ifndef SPANNER_SESSION_EMULATOR_STORE_SESSION_STORE_H_
 #define SPANNER_SESSION_EMULATOR_STORE_SESSION_STORE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -110,6 +111,7 @@ struct SessionCounts {
 struct DatabaseCounts {
   DatabaseName database;
   SessionCounts counts;
+  size_t ordinal = 0;  // Of the database, in the order of their first use.
 };
 
 // Which sessions an operation is about: those for which all of this holds; by

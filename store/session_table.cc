@@ -835,7 +835,9 @@ std::vector<DatabaseCounts> SessionTable::CountsByDatabase(const Scope& scope) {
   std::vector<DatabaseCounts> all;
   for (Database* record : DatabasesOf(scope)) {
     const SessionCounts counts = CountsOf(*record);
-    if (counts != SessionCounts()) all.push_back({record->name, counts});
+    if (counts != SessionCounts()) {
+      all.push_back({record->name, counts, record->ordinal});
+    }
   }
   return all;
 }

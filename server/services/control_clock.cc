@@ -4,7 +4,9 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "server/call/errors.h"
 #include "server/services/control.h"
 #include "server/services/times.h"
@@ -14,9 +16,21 @@
 namespace spanner_session_emulator {
 namespace {
 
+constexpr absl::string_view kName = "clock";
+
 void Fill(const Clock& clock, v1::Clock& out) {
+  out.set_name(std::string(kName));
   SetTimestamp(clock.Now(), *out.mutable_time());
   out.set_state(clock.running() ? v1::Clock::RUNNING : v1::Clock::STOPPED);
+}
+
+absl::Status ValidateGet(Call& call) {
+  const std::string& name = call.request<v1::GetClockRequest>().name();
+  if (name.empty() || name == kName) return absl::OkStatus();
+  return errors::InvalidField(
+      call.method().name, "name",
+      absl::StrCat("must be \"", kName, "\" or empty, but is \"",
+                   absl::Utf8SafeCEscape(name), "\""));
 }
 
 absl::Status ValidateAdvance(Call& call) {
@@ -81,8 +95,9 @@ void AddClockMethods(Clock* clock, MethodTable& table) {
             }),
         validate);
   };
-  add("GetClock", v1::GetClockRequest::default_instance(),
-      [](Call&) { return absl::OkStatus(); });
+  add(
+      "GetClock", v1::GetClockRequest::default_instance(),
+      [](Call&) { return absl::OkStatus(); }, ValidateGet);
   add(
       "AdvanceClock", v1::AdvanceClockRequest::default_instance(),
       [clock](Call& call) {

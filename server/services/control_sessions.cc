@@ -9,8 +9,11 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/hash/hash.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "server/call/errors.h"
 #include "server/services/control.h"
@@ -39,6 +42,14 @@ class FieldReader {
     auto scope = Scope::Parse(text);
     if (!scope.ok()) return Invalid("scope", scope.status().message());
     return scope;
+  }
+
+  absl::StatusOr<int> ReadPageSize(int size) const {
+    if (size < 0) {
+      return Invalid("page_size",
+                     absl::StrCat("must not be negative, but is ", size));
+    }
+    return size == 0 ? kMaxPageSize : std::min(size, kMaxPageSize);
   }
 
   // The fields that SessionSelection and ListLeakedSessionsRequest share.
@@ -149,11 +160,38 @@ absl::Status ValidateDelete(Call& call) {
   return absl::OkStatus();
 }
 
+// A page of databases.
+struct CountsRequest {
+  Scope scope;
+  int page_size = kMaxPageSize;
+  size_t first = 0;  // The ordinal of the first database that may be in it.
+};
+
+// For the page from the database `first` on.
+std::string CountsToken(const Scope& scope, size_t first) {
+  return absl::WebSafeBase64Escape(absl::StrCat(
+      absl::Hex(first), ".", absl::Hex(absl::HashOf(scope.full(), first))));
+}
+
 absl::Status ValidateCounts(Call& call) {
-  auto scope = FieldReader(call, "").ReadScope(
-      call.request<v1::GetSessionCountsRequest>().scope());
+  const auto& request = call.request<v1::GetSessionCountsRequest>();
+  const FieldReader fields(call, "");
+  auto scope = fields.ReadScope(request.scope());
   if (!scope.ok()) return scope.status();
-  call.prepared = *std::move(scope);
+  const auto page_size = fields.ReadPageSize(request.page_size());
+  if (!page_size.ok()) return page_size.status();
+  CountsRequest counts = {.scope = *std::move(scope), .page_size = *page_size};
+  if (!request.page_token().empty()) {
+    std::string text;
+    if (!absl::WebSafeBase64Unescape(request.page_token(), &text) ||
+        !absl::SimpleHexAtoi(text.substr(0, text.find('.')), &counts.first) ||
+        request.page_token() != CountsToken(counts.scope, counts.first)) {
+      return fields.Invalid("page_token",
+                            "is not a next_page_token of these counts: it must "
+                            "come from a request with the same scope");
+    }
+  }
+  call.prepared = std::move(counts);
   return absl::OkStatus();
 }
 
@@ -166,14 +204,9 @@ absl::Status ValidateLeaks(Call& call) {
   if (!selection.ok()) return selection.status();
   select.selection = *std::move(selection);
   if (!request.include_multiplexed()) select.selection.multiplexed = false;
-  if (request.page_size() < 0) {
-    return fields.Invalid("page_size", absl::StrCat("must not be negative, "
-                                                    "but is ",
-                                                    request.page_size()));
-  }
-  select.page_size = request.page_size() == 0
-                         ? kMaxPageSize
-                         : std::min(request.page_size(), kMaxPageSize);
+  const auto page_size = fields.ReadPageSize(request.page_size());
+  if (!page_size.ok()) return page_size.status();
+  select.page_size = *page_size;
   select.page_token = request.page_token();
   call.prepared = std::move(select);
   return absl::OkStatus();
@@ -260,14 +293,24 @@ class SessionControlMethods {
 
   absl::Status Counts(Call& call, const v1::GetSessionCountsRequest&,
                       v1::GetSessionCountsResponse& response) const {
+    const auto& request = std::any_cast<const CountsRequest&>(call.prepared);
     SessionCounts sum;
     for (const DatabaseCounts& database :
-         store_->CountsByDatabase(std::any_cast<const Scope&>(call.prepared))) {
+         store_->CountsByDatabase(request.scope)) {
+      sum.regular += database.counts.regular;
+      sum.multiplexed += database.counts.multiplexed;
+      if (database.ordinal < request.first ||
+          !response.next_page_token().empty()) {
+        continue;
+      }
+      if (response.databases_size() == request.page_size) {
+        response.set_next_page_token(
+            CountsToken(request.scope, database.ordinal));
+        continue;
+      }
       auto& out = *response.add_databases();
       out.set_database(database.database.full());
       FillKinds(database.counts, out);
-      sum.regular += database.counts.regular;
-      sum.multiplexed += database.counts.multiplexed;
     }
     FillKinds(sum, response);
     return absl::OkStatus();

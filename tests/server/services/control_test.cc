@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "google/api/annotations.pb.h"
+#include "google/api/field_behavior.pb.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "grpcpp/grpcpp.h"
@@ -181,8 +182,14 @@ INSTANTIATE_ALL_TRANSPORTS(ControlTest);
 
 TEST_P(ControlTest, TheClockIsRead) {
   const v1::Clock clock = GetClock().value();
+  EXPECT_EQ(clock.name(), "clock");
   EXPECT_EQ(ToTime(clock.time()), StartTime());
   EXPECT_EQ(clock.state(), v1::Clock::STOPPED);
+  EXPECT_THAT(GetClock("name: 'clock'"), IsOk());
+  EXPECT_THAT(GetClock("name: 'clocks/1'"),
+              StatusIs(kInvalidArgument,
+                       "Invalid GetClock request: name must be \"clock\" or "
+                       "empty, but is \"clocks/1\""));
 }
 
 TEST_P(ControlTest, AdvancingPassesDeadlines) {
@@ -440,6 +447,53 @@ TEST_P(ControlTest, CountsAreByDatabaseAndKind) {
               StatusIs(kInvalidArgument,
                        StartsWith("Invalid GetSessionCounts request: scope "
                                   "must be empty (everything), ")));
+}
+
+TEST_P(ControlTest, CountsArePagedButTheirSums) {
+  std::vector<std::string> databases;
+  for (const char* project : {"a", "b", "a", "a"}) {
+    databases.push_back(absl::StrCat(
+        "projects/", project, "/instances/i/databases/", databases.size()));
+    Create("", databases.back());
+  }
+  const auto all = [this](absl::string_view request) {
+    std::vector<std::string> names;
+    std::string token;
+    do {
+      const auto page =
+          GetCounts(absl::StrCat(request, " page_token: '", token, "'"));
+      EXPECT_THAT(page, IsOk());
+      if (!page.ok()) break;
+      for (const auto& database : page->databases()) {
+        names.push_back(database.database());
+      }
+      names.push_back(absl::StrCat("of ", page->total().created()));
+      token = page->next_page_token();
+    } while (!token.empty());
+    return names;
+  };
+  EXPECT_THAT(all(""), ElementsAre(databases[0], databases[1], databases[2],
+                                   databases[3], "of 4"));
+  EXPECT_THAT(all("page_size: 4"), SizeIs(5));
+  EXPECT_THAT(all("page_size: 3"),
+              ElementsAre(databases[0], databases[1], databases[2], "of 4",
+                          databases[3], "of 4"));
+  EXPECT_THAT(
+      all("page_size: 2 scope: 'projects/a'"),
+      ElementsAre(databases[0], databases[2], "of 3", databases[3], "of 3"));
+  const std::string token = GetCounts("page_size: 1")->next_page_token();
+  for (const std::string& request :
+       {absl::StrCat("scope: 'projects/a' page_token: '", token, "'"),
+        std::string("page_token: 'x'")}) {
+    EXPECT_THAT(GetCounts(request),
+                StatusIs(kInvalidArgument,
+                         StartsWith("Invalid GetSessionCounts request: "
+                                    "page_token is not a next_page_token")));
+  }
+  EXPECT_THAT(GetCounts("page_size: -1"),
+              StatusIs(kInvalidArgument,
+                       "Invalid GetSessionCounts request: page_size must not "
+                       "be negative, but is -1"));
 }
 
 TEST_P(ControlTest, LeaksSayAllThatIsKnown) {
@@ -719,6 +773,22 @@ TEST(ControlProtoTest, EveryMethodHasItsPlaceInRest) {
                           "Reset POST /emulator/v1:reset"));
 }
 
+TEST(ControlProtoTest, EveryFieldHasItsBehavior) {
+  for (const auto* file : {v1::Clock::descriptor()->file(),
+                           v1::SessionCounts::descriptor()->file(),
+                           v1::ResetRequest::descriptor()->file()}) {
+    for (int i = 0; i < file->message_type_count(); ++i) {
+      const auto* message = file->message_type(i);
+      for (int j = 0; j < message->field_count(); ++j) {
+        EXPECT_EQ(message->field(j)->options().ExtensionSize(
+                      google::api::field_behavior),
+                  1)
+            << message->field(j)->full_name();
+      }
+    }
+  }
+}
+
 TEST(ControlRestTest, QueriesAreWrittenInFull) {
   // What the tests above rely on.
   const HttpCall call = ToHttp(
@@ -746,6 +816,8 @@ TEST(ControlRestTest, ErrorsOfEveryMethod) {
   for (const Case& test : std::vector<Case>{
            {"GET /emulator/v1/clock?x=1", "", 400,
             "Invalid GetClock request: x is not a known parameter"},
+           {"GET /emulator/v1/clock?name=x", "", 400,
+            "Invalid GetClock request: name must be \"clock\" or empty"},
            {"GET /emulator/v1/clock", "{}", 400,
             "Invalid GetClock request: body must be empty"},
            {"POST /emulator/v1/clock", "{}", 405,
