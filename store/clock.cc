@@ -11,8 +11,10 @@
 namespace spanner_session_emulator {
 namespace {
 
-std::string Text(absl::Time time) {
-  return absl::FormatTime(time, absl::UTCTimeZone());
+// Why the clock does not go on for ever, to be put behind a colon.
+std::string LatestText() {
+  return absl::StrCat("the latest time that it can show is ",
+                      FormatUtc(Clock::Latest()));
 }
 
 int64_t ClampedMicros(absl::Time time) {
@@ -21,6 +23,11 @@ int64_t ClampedMicros(absl::Time time) {
 }
 
 }  // namespace
+
+std::string FormatUtc(absl::Time time) {
+  return absl::FormatTime("%E4Y-%m-%d%ET%H:%M:%E*SZ", time,
+                          absl::UTCTimeZone());
+}
 
 Clock::Clock()
     : start_(kRunning),
@@ -56,8 +63,8 @@ absl::Status Clock::Advance(absl::Duration by) {
   const absl::Time to = absl::FromUnixMicros(Read()) + by;
   if (by < absl::ZeroDuration() || to > Latest()) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "the clock cannot be advanced by ", absl::FormatDuration(by),
-        ": it moves forward only, to ", Text(Latest()), " at the latest"));
+        "the clock cannot be advanced by ", absl::FormatDuration(by), ": ",
+        by < absl::ZeroDuration() ? "it moves forward only" : LatestText()));
   }
   MoveTo(absl::ToUnixMicros(to));
   return absl::OkStatus();
@@ -69,9 +76,10 @@ absl::Status Clock::Set(absl::Time to) {
   const absl::Time now = absl::FromUnixMicros(Read());
   if (to < now || to > Latest()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("the clock cannot be set to ", Text(to),
-                     ": it moves forward only, from ", Text(now), ", to ",
-                     Text(Latest()), " at the latest"));
+        absl::StrCat("the clock cannot be set to ", FormatUtc(to), ": ",
+                     to < now ? absl::StrCat("it moves forward only, from ",
+                                             FormatUtc(now), " on")
+                              : LatestText()));
   }
   MoveTo(absl::ToUnixMicros(to));
   return absl::OkStatus();

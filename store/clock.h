@@ -7,12 +7,17 @@
 #include <atomic>
 #include <cstdint>
 #include <limits>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "store/mutex.h"
 
 namespace spanner_session_emulator {
+
+// A time for people, as requests and answers in JSON write it:
+// `2030-01-01T00:00:00.5Z`, the year always with four digits.
+std::string FormatUtc(absl::Time time);
 
 // A clock that either runs at the speed of real time or stands still until it
 // is moved. It can be switched between the two at any time, and can be moved in

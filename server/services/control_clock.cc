@@ -58,8 +58,7 @@ absl::Status ValidateSet(Call& call) {
   auto time = ReadTimestamp(request.time());
   if (time.ok() && *time > Clock::Latest()) {
     time = absl::InvalidArgumentError(
-        absl::StrCat("must be at most ",
-                     absl::FormatTime(Clock::Latest(), absl::UTCTimeZone())));
+        absl::StrCat("must be at most ", FormatUtc(Clock::Latest())));
   }
   if (!time.ok()) {
     return errors::InvalidField(call.method().name, "time",

@@ -16,13 +16,15 @@ absl::StatusOr<ResetResult> Reset(SessionStore& store,
   if (asked_for(ResetPart::kClock)) {
     if (scoped) {
       return absl::InvalidArgumentError(
-          "must not have the clock where there is a scope: the clock is one "
-          "for the whole server");
+          "must not have CLOCK where there is a scope: the clock is one for "
+          "the "
+          "whole server");
     }
     if (!asked_for(ResetPart::kSessions)) {
       return absl::InvalidArgumentError(
-          "must have the sessions where they have the clock: it goes back, and "
-          "no session may live through that");
+          "must have SESSIONS beside CLOCK: the clock goes back, and no "
+          "session "
+          "may live through that");
     }
   }
   const auto resets = [&](ResetPart part) {

@@ -43,12 +43,14 @@ absl::StatusOr<absl::Time> ReadTimestamp(
 
 absl::StatusOr<absl::Duration> ReadDuration(
     const google::protobuf::Duration& duration) {
-  if (duration.seconds() < 0 || duration.seconds() > kMostSeconds ||
-      duration.nanos() < 0 || duration.nanos() > kMostNanos) {
+  if (duration.seconds() < 0 || duration.nanos() < 0) {
+    return absl::InvalidArgumentError("must not be negative");
+  }
+  if (duration.seconds() > kMostSeconds || duration.nanos() > kMostNanos) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "must not be negative, and at most 10000 years, its nanos at most ",
-        kMostNanos, ", but is ", duration.seconds(), " s and ",
-        duration.nanos(), " ns"));
+        "must be at most ", kMostSeconds,
+        " s (10000 years), its nanos at most ", kMostNanos, ", but is ",
+        duration.seconds(), " s and ", duration.nanos(), " ns"));
   }
   return absl::Seconds(duration.seconds()) +
          absl::Nanoseconds(duration.nanos());

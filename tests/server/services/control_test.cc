@@ -30,6 +30,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
@@ -231,7 +232,9 @@ TEST_P(ControlTest, TheClockDoesNotGoBack) {
               StatusIs(kFailedPrecondition,
                        AllOf(StartsWith("SetClock failed: time is refused: "),
                              HasSubstr("it moves forward only, from "
-                                       "2023-11-14T22:13:20.123456"))));
+                                       "2023-11-14T22:13:20.123456Z on"))));
+  EXPECT_THAT(SetClock("time { seconds: -62135596800 }"),
+              StatusIs(kFailedPrecondition, HasSubstr("0001-01-01T00:00:00Z")));
   EXPECT_EQ(emulator().clock().Now(), StartTime());
 }
 
@@ -240,11 +243,12 @@ TEST_P(ControlTest, TheClockDoesNotPassItsEnd) {
               StatusIs(kFailedPrecondition,
                        AllOf(StartsWith("AdvanceClock failed: duration is "
                                         "refused: "),
-                             HasSubstr("9999-12-31T23:59:59"))));
+                             EndsWith(": the latest time that it can show is "
+                                      "9999-12-31T23:59:59Z"))));
   EXPECT_THAT(SetClock("time { seconds: 253402300799 nanos: 1 }"),
               StatusIs(kInvalidArgument,
                        "Invalid SetClock request: time must "
-                       "be at most 9999-12-31T23:59:59+00:00"));
+                       "be at most 9999-12-31T23:59:59Z"));
   EXPECT_THAT(SetClock("time { seconds: 253402300799 }"), IsOk());
 }
 
@@ -267,14 +271,14 @@ TEST_P(ControlTest, ARefusedMoveHasADetail) {
 TEST_P(ControlTest, MovesThatMakeNoSenseAreInvalid) {
   for (const auto& [request, problem] :
        std::vector<std::pair<std::string, std::string>>{
-           {"", "must be given"},
+           {"", "must be given, as \"3660s\" in JSON"},
            {"duration { seconds: -1 }", "must not be negative"},
            {"duration { nanos: -1 }", "must not be negative"}}) {
     EXPECT_THAT(
         AdvanceClock(request),
         StatusIs(kInvalidArgument,
                  AllOf(StartsWith("Invalid AdvanceClock request: duration "),
-                       HasSubstr(problem))));
+                       EndsWith(problem))));
   }
   EXPECT_THAT(SetClock(""), StatusIs(kInvalidArgument,
                                      "Invalid SetClock request: time must "
@@ -288,7 +292,8 @@ TEST_P(ControlTest, TimesOutsideTheirTypesRangeAreInvalid) {
   for (const auto& [request, problem] :
        std::vector<std::pair<std::string, std::string>>{
            {"duration { nanos: 1000000000 }", "its nanos at most 999999999"},
-           {"duration { seconds: 315576000001 }", "at most 10000 years"}}) {
+           {"duration { seconds: 315576000001 }",
+            "at most 315576000000 s (10000 years)"}}) {
     EXPECT_THAT(
         AdvanceClock(request),
         StatusIs(kInvalidArgument,
@@ -714,9 +719,9 @@ TEST_P(ControlTest, ResetsThatMakeNoSenseAreInvalidAndDoNothing) {
   for (const auto& [request, problem] :
        std::vector<std::pair<std::string, std::string>>{
            {"parts: CLOCK parts: SESSIONS scope: 'projects/p'",
-            "parts must not have the clock where there is a scope"},
+            "parts must not have CLOCK where there is a scope"},
            {"parts: CLOCK parts: SESSION_COUNTS",
-            "parts must have the sessions where they have the clock"},
+            "parts must have SESSIONS beside CLOCK"},
            {"parts: SESSIONS parts: PART_UNSPECIFIED",
             "parts[1] must be CLOCK, SESSIONS or SESSION_COUNTS, but is 0"},
            {"parts: 99",
@@ -876,7 +881,7 @@ TEST(ControlRestTest, ErrorsOfEveryMethod) {
             "Invalid ListLeakedSessions request: includeMultiplexed has an "
             "invalid value: \"maybe\""},
            {"POST /emulator/v1:reset", R"({"parts": ["CLOCK"]})", 400,
-            "Invalid Reset request: parts must have the sessions"},
+            "Invalid Reset request: parts must have SESSIONS beside CLOCK"},
            {"POST /emulator/v1:reset", R"({"parts": ["ALL"]})", 400,
             "Invalid Reset request: parts[0] has an invalid value: \"ALL\""},
            {"GET /emulator/v1/nothing", "", 404,
@@ -918,7 +923,7 @@ TEST_P(ControlTest, EverythingGoesInCpp) {
   EXPECT_EQ(result->deleted_sessions, 1);
   EXPECT_THAT(
       emulator().Reset({.parts = {ResetPart::kClock}}),
-      StatusIs(kInvalidArgument, StartsWith("parts must have the sessions")));
+      StatusIs(kInvalidArgument, StartsWith("parts must have SESSIONS")));
 }
 
 }  // namespace
