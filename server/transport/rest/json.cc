@@ -14,6 +14,7 @@
 #include "google/protobuf/util/json_util.h"
 #include "google/protobuf/util/type_resolver.h"
 #include "google/protobuf/util/type_resolver_util.h"
+#include "google/protobuf/wrappers.pb.h"
 #include "server/transport/rest/percent.h"
 #include "store/mutex.h"
 
@@ -222,30 +223,22 @@ absl::Status PrintJson(const pb::Message& message, const JsonOptions& options,
 }
 
 void AppendJsonString(absl::string_view text, std::string& out) {
-  constexpr absl::string_view kHex = "0123456789abcdef";
-  out += '"';
-  while (!text.empty()) {
-    const char c = text[0];
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-      text.remove_prefix(1);
-    } else if (c == '\n') {
-      out += "\\n";
-      text.remove_prefix(1);
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      absl::StrAppend(&out, "\\u00", kHex.substr(c >> 4, 1),
-                      kHex.substr(c & 15, 1));
-      text.remove_prefix(1);
-    } else if (const size_t size = CharacterSize(text); size > 0) {
-      absl::StrAppend(&out, text.substr(0, size));
-      text.remove_prefix(size);
-    } else {
-      out += "\xef\xbf\xbd";  // The replacement character.
-      text.remove_prefix(1);
+  pb::StringValue value;
+  if (IsUtf8(text)) {
+    value.set_value(std::string(text));
+  } else {
+    while (!text.empty()) {
+      if (const size_t size = CharacterSize(text); size > 0) {
+        absl::StrAppend(value.mutable_value(), text.substr(0, size));
+        text.remove_prefix(size);
+      } else {
+        *value.mutable_value() += "\xef\xbf\xbd";  // The replacement character.
+        text.remove_prefix(1);
+      }
     }
   }
-  out += '"';
+  // So that all of a reply is escaped in one way. A string always has a form.
+  (void)PrintJson(value, {}, out);
 }
 
 std::string IndentJson(absl::string_view json) {

@@ -33,7 +33,8 @@ struct JsonOptions {
 absl::Status PrintJson(const google::protobuf::Message& message,
                        const JsonOptions& options, std::string& out);
 
-// Appends `text` in quotes. What is not UTF-8 in it is replaced.
+// Appends `text` in quotes, escaped as in messages. What is not UTF-8 in it is
+// replaced.
 void AppendJsonString(absl::string_view text, std::string& out);
 
 // The same JSON, which must be valid, with line breaks and two blanks for each

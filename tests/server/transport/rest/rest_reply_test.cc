@@ -17,6 +17,7 @@
 namespace spanner_session_emulator {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -341,8 +342,17 @@ TEST_F(RestReplyTest, DetailsThatNobodyKnows) {
 TEST_F(RestReplyTest, AnyTextInAMessage) {
   server_.error = absl::AbortedError("\"\\\n\t\x01\x7f\xc3\xa4\xff\xf0\x9f");
   EXPECT_THAT(Compact(""),
-              HasSubstr("\"message\":\"\\\"\\\\\\n\\u0009\\u0001\\u007f\xc3\xa4"
+              HasSubstr("\"message\":\"\\\"\\\\\\n\\t\\u0001\\u007f\xc3\xa4"
                         "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\","));
+}
+
+TEST_F(RestReplyTest, MessageAndDetailsAreEscapedAlike) {
+  const std::string text = "<a>&'/\x7f\b\f\r\t\xe2\x80\xa8\xc2\xad";
+  const std::string escaped =
+      "\\u003ca\\u003e&'/\\u007f\\b\\f\\r\\t\\u2028\\u00ad\"";
+  server_.error = errors::SessionNotFound(text);
+  EXPECT_THAT(Compact(""), AllOf(HasSubstr("not found: " + escaped),
+                                 HasSubstr("\"resourceName\":\"" + escaped)));
 }
 
 TEST_F(RestReplyTest, TheServersOwnProblems) {
