@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "server/transport/rest/field_path.h"
 
@@ -53,6 +54,7 @@ const pb::Descriptor* ObjectType(const pb::FieldDescriptor& field) {
 
 }  // namespace
 
+// Blanks around names and marks do not matter.
 // List = Item { "," Item } ;  Item = Name [ ("/" | ".") Item | "(" List ")" ] ;
 class FieldSelection::Parser {
  public:
@@ -80,15 +82,15 @@ class FieldSelection::Parser {
 
   absl::Status Item(Names& names, int depth) {
     if (depth > kMaxDepth) return Malformed("is nested too deeply");
-    const absl::string_view name =
-        text_.substr(0, text_.find_first_of(",/.()"));
+    const absl::string_view raw = text_.substr(0, text_.find_first_of(",/.()"));
+    const absl::string_view name = absl::StripAsciiWhitespace(raw);
     if (name.empty()) {
       return Malformed(
-          text_.empty()
+          raw.size() == text_.size()
               ? "ends where the name of a field should be"
               : absl::StrCat("lacks the name of a field at \"", text_, "\""));
     }
-    text_.remove_prefix(name.size());
+    text_.remove_prefix(raw.size());
     Names& named = names.below[std::string(name)];
     if (Take('/') || Take('.')) return Item(named, depth + 1);
     if (Take('(')) {
@@ -100,6 +102,7 @@ class FieldSelection::Parser {
   }
 
   bool Take(char c) {
+    text_ = absl::StripLeadingAsciiWhitespace(text_);
     if (text_.empty() || text_[0] != c) return false;
     text_.remove_prefix(1);
     return true;

@@ -118,22 +118,31 @@ std::string ReadableType(absl::string_view type) {
   return std::string(type.substr(type.rfind('/') + 1));
 }
 
+// Whether `line` shows a place in the line above.
+bool IsCaret(absl::string_view line) {
+  return absl::ConsumeSuffix(&line, "^") &&
+         line.find_first_not_of(' ') == absl::string_view::npos;
+}
+
 // The library's texts are of these forms:
 //   (path) name: Cannot find field.        also without the path
 //   (path): invalid value X for type T     the same
 //   (path) name: any other text            the same
 //   any text \n a piece of the JSON \n a caret below the place
+// where the caret counts the bytes of the piece, line breaks included.
 JsonProblem Explain(absl::string_view message) {
-  if (const size_t first = message.find('\n'); first != message.npos) {
-    const size_t last = message.rfind('\n');
-    const absl::string_view piece =
-        message.substr(first + 1, std::max(last, first + 1) - first - 1);
-    const size_t caret = message.size() - 1 - (last + 1);
-    const absl::string_view place = piece.substr(std::min(caret, piece.size()));
+  const size_t first = message.find('\n');
+  const size_t last = message.rfind('\n');
+  if (first < last && IsCaret(message.substr(last + 1))) {
     std::string text =
         absl::StrCat("is not valid JSON: ", message.substr(0, first));
-    // The piece may begin and end in the middle of a character.
-    if (!place.empty() && IsUtf8(place)) absl::StrAppend(&text, " At: ", place);
+    const absl::string_view piece = message.substr(first + 1, last - first - 1);
+    absl::string_view place =
+        piece.substr(std::min(message.size() - last - 2, piece.size()));
+    place = place.substr(0, place.find_first_of("\r\n"));
+    if (!place.empty() && IsUtf8(place)) {
+      absl::StrAppend(&text, " At: ", place);
+    }
     return {.field = "", .text = std::move(text)};
   }
   JsonProblem problem;
@@ -192,8 +201,13 @@ std::optional<JsonProblem> ParseJson(absl::string_view json,
     return JsonProblem{.field = "", .text = "is not valid JSON"};
   }
   if (!status.ok()) {
-    return Explain(
+    JsonProblem problem = Explain(
         absl::string_view(status.message().data(), status.message().size()));
+    // A problem is one line, whatever names and values have in them.
+    for (std::string* text : {&problem.field, &problem.text}) {
+      std::replace_if(text->begin(), text->end(), absl::ascii_iscntrl, ' ');
+    }
+    return problem;
   }
   // Values inside values take two levels of messages each.
   if (!message.ParseFromString(binary)) return too_deep;

@@ -14,7 +14,8 @@ namespace spanner_session_emulator {
 // What is wrong with a JSON text, or with a value in it.
 struct JsonProblem {
   std::string field;  // `session.labels`; empty if it is about the whole.
-  std::string text;   // Goes on after the field: `is not a known field`.
+  std::string text;   // Goes on after the field, in one line: `is not a known
+                      // field`.
 };
 
 // Replaces `message` by what `json` says. Messages are of generated types.

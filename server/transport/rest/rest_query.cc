@@ -1,5 +1,6 @@
 #include "server/transport/rest/rest_query.h"
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -33,7 +34,8 @@ std::optional<std::string> ReadSystemParameter(absl::string_view name,
                                                RestQuery& query) {
   if (name == "alt") return ReadAlt(value, query);
   if (name == "fields") {
-    query.fields = value;
+    query.fields.reset();
+    if (!absl::StripAsciiWhitespace(value).empty()) query.fields = value;
     return "";
   }
   if (name == "prettyPrint") {
@@ -73,6 +75,11 @@ RestQuery RestQuery::Parse(absl::string_view text) {
     if (!name.has_value() || !value.has_value() || !IsUtf8(*name) ||
         !IsUtf8(*value)) {
       wrong(absl::CHexEscape(pair.first), "is not percent-encoded UTF-8");
+      continue;
+    }
+    if (name->empty()) {
+      // As there is no name, all of it stands for the field.
+      wrong(absl::CHexEscape(part), "has no name before the \"=\"");
       continue;
     }
     absl::string_view plain = *name;

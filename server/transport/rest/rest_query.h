@@ -18,7 +18,7 @@ struct RestQuery {
 
   bool pretty_print = true;  // As Google's front end.
   bool enums_as_numbers = false;
-  std::optional<std::string> fields;
+  std::optional<std::string> fields;  // Not empty.
   std::string access_token;
 
   // All others, decoded, in their order.

@@ -51,6 +51,25 @@ Router::Match Router::Find(absl::string_view http_method,
   match.binding =
       Find({.http_method = http_method, .verb = "", .allowed = match.allowed},
            root_, match.path);
+  if (match.binding != nullptr) return match;
+  // Some clients encode the ':', too.
+  const absl::string_view segment = path.substr(path.rfind('/') + 1);
+  const size_t upper = segment.rfind("%3A");
+  const size_t lower = segment.rfind("%3a");
+  const size_t encoded = upper == absl::string_view::npos ? lower
+                         : lower == absl::string_view::npos
+                             ? upper
+                             : std::max(upper, lower);
+  if (encoded == absl::string_view::npos || encoded + 3 == segment.size()) {
+    return match;
+  }
+  const absl::string_view before =
+      path.substr(0, path.size() - segment.size() + encoded);
+  match.binding = Find({.http_method = http_method,
+                        .verb = segment.substr(encoded + 3),
+                        .allowed = match.allowed},
+                       root_, before);
+  if (match.binding != nullptr) match.path = before;
   return match;
 }
 

@@ -32,7 +32,7 @@ class Router {
 
   // `path` is percent-encoded and begins with '/'. The text behind the last ':'
   // of the last segment is a verb if there is such a path, and otherwise
-  // belongs to the segment.
+  // belongs to the segment. `%3A` is as good as ':' where nothing else fits.
   Match Find(absl::string_view http_method, absl::string_view path) const;
 
  private:

@@ -173,6 +173,10 @@ TEST_F(RestReplyTest, Fields) {
        "{\"country\":\"C1\"},{\"country\":\"C2\"}],"
        "\"notes\":{}}"},
       {"sequel", "{}"},
+      {"+pages+,%09name%20", "{\"name\":\"N\",\"pages\":\"1\"}"},
+      {"author+(+name+,+teacher+/+name+)+,+name",
+       "{\"name\":\"N\",\"author\":{\"name\":\"AN\","
+       "\"teacher\":{\"name\":\"TN\"}}}"},
   };
   AnswerWith(kWholeBook);
   for (const auto& row : kRows) {
@@ -181,6 +185,9 @@ TEST_F(RestReplyTest, Fields) {
     EXPECT_EQ(Compact(absl::StrCat("$fields=", row.fields)), row.json);
   }
   EXPECT_EQ(Compact("fields=*"), Compact(""));
+  EXPECT_EQ(Compact("fields="), Compact(""));
+  EXPECT_EQ(Compact("fields"), Compact(""));
+  EXPECT_EQ(Compact("$fields=+"), Compact(""));
   // The reply itself is not touched: a source may keep it.
   EXPECT_EQ(Compact("fields=name"), "{\"name\":\"N\"}");
   EXPECT_EQ(Compact("fields=tags"), "{\"tags\":[\"x\"]}");
@@ -191,8 +198,9 @@ TEST_F(RestReplyTest, WrongFields) {
     const char* fields;
     const char* problem;
   } kRows[] = {
-      {"", "ends where the name of a field should be"},
-      {"name,", "ends where the name"},
+      {"name,", "ends where the name of a field should be"},
+      {"name,+", "ends where the name"},
+      {"name+title", "names \\\"name title\\\", which is no field"},
       {",name", "lacks the name of a field at"},
       {"name,,title", "lacks the name of a field at \\\",title\\\""},
       {"author/", "ends where the name"},

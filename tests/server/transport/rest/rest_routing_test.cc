@@ -64,6 +64,17 @@ TEST(RestRoutingTest, Table) {
       {"GET", "/v1/shelves/a/books/b%3Aread", "GetBook shelves/a/books/b:read"},
       {"GET", "/v1/shelves/a/books/x:y:read", "ReadBook shelves/a/books/x:y"},
       {"GET", "/v1/shelves/a/books/b:", "GetBook shelves/a/books/b:"},
+      // Unless nothing else fits.
+      {"POST", "/v1/shelves/a/books/b%3Aborrow",
+       "BorrowBook shelves/a/books/b"},
+      {"POST", "/v1/shelves/a/books/b%3aborrow",
+       "BorrowBook shelves/a/books/b"},
+      {"POST", "/v1/shelves/a/books/b%3Ac%3Aborrow",
+       "BorrowBook shelves/a/books/b:c"},
+      {"POST", "/v1/shelves/a/books/b%3Aborrow/c", "404"},
+      {"POST", "/v1/shelves/a/books/b%3Aother", "405"},
+      {"POST", "/v1/shelves/a/books/b%3A", "405"},
+      {"POST", "/v1/shelves/a/books%3A", "404"},
       // Unknown paths.
       {"GET", "/", "404"},
       {"GET", "/v1", "404"},
@@ -192,6 +203,10 @@ TEST(RestRoutingTest, SpannersVerbs) {
   const std::string database = "/v1/projects/p/instances/i/databases/d";
   server.Run({"POST", database + "/sessions:batchCreate"});
   EXPECT_EQ(server.method, "BatchCreateSessions");
+  server.Run({"POST", database + "/sessions%3AbatchCreate"});
+  EXPECT_EQ(server.method, "BatchCreateSessions");
+  EXPECT_EQ(server.Get(database + "/sessions%3AbatchCreate").Header("Allow"),
+            "POST");
   server.Run({"POST", database + "/sessions"});
   EXPECT_EQ(server.method, "CreateSession");
   server.Run({"POST", database + "/sessions/s:executeStreamingSql"});
