@@ -10,11 +10,8 @@
 #include "server/transport/rest/json.h"
 
 namespace spanner_session_emulator {
-namespace {
 
 namespace pb = ::google::protobuf;
-
-}  // namespace
 
 const pb::FieldDescriptor* FindField(const pb::Descriptor& type,
                                      absl::string_view name) {

@@ -10,12 +10,12 @@
 #include "server/transport/rest/rest_error.h"
 
 namespace spanner_session_emulator {
-namespace {
 
 namespace pb = ::google::protobuf;
 
-}  // namespace
+namespace {
 
+// What `fields` selects of a binding's reply.
 absl::StatusOr<FieldSelection> SelectionOf(const HttpBinding& binding,
                                            absl::string_view fields) {
   const pb::Descriptor* type = binding.method->descriptor->output_type();
@@ -28,14 +28,16 @@ absl::StatusOr<FieldSelection> SelectionOf(const HttpBinding& binding,
   return FieldSelection::Parse(fields, *type);
 }
 
+}  // namespace
+
 ReplyWriter::ReplyWriter(const HttpBinding* binding, const RestQuery& query)
     : binding_(binding),
       pretty_(query.pretty_print),
       enums_as_numbers_(query.enums_as_numbers) {
   if (binding == nullptr || !query.fields.has_value()) return;
-  if (auto selection = SelectionOf(*binding, *query.fields); selection.ok()) {
-    selection_ = *std::move(selection);
-  }
+  auto selection = SelectionOf(*binding, *query.fields);
+  fields_status_ = selection.status();
+  if (selection.ok()) selection_ = *std::move(selection);
 }
 
 absl::StatusOr<std::string> ReplyWriter::Message(

@@ -7,7 +7,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "google/protobuf/message.h"
 #include "server/transport/rest/field_selection.h"
 #include "server/transport/rest/http_binding.h"
@@ -15,14 +14,14 @@
 
 namespace spanner_session_emulator {
 
-// What `fields` selects of a binding's reply.
-absl::StatusOr<FieldSelection> SelectionOf(const HttpBinding& binding,
-                                           absl::string_view fields);
-
 class ReplyWriter {
  public:
   // Null where there is no method; it must outlive the writer.
   ReplyWriter(const HttpBinding* binding, const RestQuery& query);
+
+  // INVALID_ARGUMENT, as FieldSelection::Parse(), if `fields` does not suit the
+  // reply; all of it is written then.
+  const absl::Status& fields_status() const { return fields_status_; }
 
   // INTERNAL if the message has no form in JSON.
   absl::StatusOr<std::string> Message(
@@ -36,6 +35,7 @@ class ReplyWriter {
   const HttpBinding* const binding_;
   const bool pretty_;
   const bool enums_as_numbers_;
+  absl::Status fields_status_;
   std::optional<FieldSelection> selection_;
 };
 

@@ -13,7 +13,6 @@
 #include "server/transport/rest/field_path.h"
 #include "server/transport/rest/json.h"
 #include "server/transport/rest/percent.h"
-#include "server/transport/rest/reply_writer.h"
 #include "server/transport/rest/router.h"
 
 namespace spanner_session_emulator {
@@ -74,8 +73,13 @@ std::optional<JsonProblem> ParseValue(absl::string_view json,
 }  // namespace
 
 RestContext::RestContext(const HttpRequest& request, const HttpBinding* binding,
-                         absl::string_view path, const RestQuery& query)
-    : request_(request), binding_(binding), path_(path), query_(query) {
+                         absl::string_view path, const RestQuery& query,
+                         absl::Status fields_status)
+    : request_(request),
+      binding_(binding),
+      path_(path),
+      query_(query),
+      fields_status_(std::move(fields_status)) {
   if (!query.access_token.empty()) {
     authorization_ = absl::StrCat("Bearer ", query.access_token);
   }
@@ -97,13 +101,9 @@ absl::Status RestContext::ReadRequest(const Method& method,
     return errors::InvalidField(method.name, query_.problem_parameter,
                                 query_.problem);
   }
-  if (query_.fields.has_value()) {
-    // The reply's writer makes its own; here is the place for errors.
-    const auto selection = SelectionOf(*binding_, *query_.fields);
-    if (!selection.ok()) {
-      return errors::InvalidField(method.name, "fields",
-                                  selection.status().message());
-    }
+  if (!fields_status_.ok()) {
+    return errors::InvalidField(method.name, "fields",
+                                fields_status_.message());
   }
   // The body first: it replaces the whole message.
   if (absl::Status s = ReadBody(method, request); !s.ok()) return s;

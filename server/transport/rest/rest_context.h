@@ -11,7 +11,6 @@
 #include "server/call/call.h"
 #include "server/call/method.h"
 #include "server/transport/http.h"
-#include "server/transport/rest/field_selection.h"
 #include "server/transport/rest/http_binding.h"
 #include "server/transport/rest/rest_query.h"
 
@@ -20,9 +19,11 @@ namespace spanner_session_emulator {
 class RestContext final : public CallContext {
  public:
   // Null where there is no method. `path` is what was matched. All must outlive
-  // the context.
+  // the context. `fields_status` is ReplyWriter's: what is wrong with `fields`
+  // is wrong with the request.
   RestContext(const HttpRequest& request, const HttpBinding* binding,
-              absl::string_view path, const RestQuery& query);
+              absl::string_view path, const RestQuery& query,
+              absl::Status fields_status);
 
   std::string Peer() const override { return std::string(request_.peer); }
 
@@ -47,6 +48,7 @@ class RestContext final : public CallContext {
   const HttpBinding* const binding_;
   const absl::string_view path_;
   const RestQuery& query_;
+  const absl::Status fields_status_;
   std::string authorization_;  // From the query.
 };
 

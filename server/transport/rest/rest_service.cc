@@ -156,8 +156,9 @@ HttpResponse RestService::Unary(const HttpRequest& request,
                                 absl::string_view path,
                                 const RestQuery& query) const {
   const OpenCalls::Call open_call(open_calls_);
-  const RestContext context(request, &binding, path, query);
   const ReplyWriter writer(&binding, query);
+  const RestContext context(request, &binding, path, query,
+                            writer.fields_status());
   Call call(*binding.method, context);
   const auto [reply, start] = pipeline_->Begin(call);
   absl::Status status = reply.status();
@@ -196,7 +197,8 @@ HttpResponse RestService::Refuse(const HttpRequest& request,
   method.full_name = method.path;
   method.handle = [&](Call&) { return Reply::Error(refusal); };
   const OpenCalls::Call open_call(open_calls_);
-  const RestContext context(request, nullptr, method.path, query);
+  const RestContext context(request, nullptr, method.path, query,
+                            absl::OkStatus());
   Call call(method, context);
   const auto [reply, start] = pipeline_->Begin(call);
   const absl::Status status = reply.status();

@@ -25,7 +25,7 @@ RestStream::RestStream(const HttpRequest& request, const HttpBinding& binding,
       path_(path),
       query_(std::move(query)),
       writer_(&binding, query_),
-      context_(own_.request, &binding, path_, query_),
+      context_(own_.request, &binding, path_, query_, writer_.fields_status()),
       call_(*binding.method, context_) {
   auto begun = pipeline_.Begin(call_);
   start_ = begun.start;
