@@ -9,7 +9,7 @@ packages="
   ca-certificates curl g++
   libabsl-dev libboost-dev libfmt-dev libgmock-dev libgrpc++-dev libgtest-dev
   libprotobuf-dev libspdlog-dev
-  protobuf-compiler protobuf-compiler-grpc"
+  protobuf-compiler protobuf-compiler-grpc zlib1g-dev"
 [ "${1-}" = --lint ] && packages="$packages clang-format-14 clang-tidy-14"
 
 missing=

@@ -162,6 +162,13 @@ absl::Status UnsupportedContentType(absl::string_view content_type) {
                            content_type));
 }
 
+absl::Status UnsupportedContentEncoding(absl::string_view encoding) {
+  return Make(absl::StatusCode::kInvalidArgument,
+              absl::StrCat("The body must come as it is or with "
+                           "\"Content-Encoding: gzip\", not ",
+                           encoding));
+}
+
 absl::Status BadHttpRequest(int http_status, absl::string_view problem) {
   absl::StatusCode code = absl::StatusCode::kInvalidArgument;
   if (http_status == 408) code = absl::StatusCode::kDeadlineExceeded;

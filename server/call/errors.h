@@ -65,6 +65,8 @@ absl::Status HttpMethodNotAllowed(absl::string_view http_method,
                                   absl::string_view allowed);
 // For a body in a format that is not taken. HTTP status 415.
 absl::Status UnsupportedContentType(absl::string_view content_type);
+// For a body that is compressed in a way that is not taken. HTTP status 415.
+absl::Status UnsupportedContentEncoding(absl::string_view encoding);
 // For what is no proper HTTP request, or a too slow or too large one, by the
 // HTTP status that says so; `problem` says more.
 absl::Status BadHttpRequest(int http_status, absl::string_view problem);

@@ -6,12 +6,14 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "server/call/errors.h"
+#include "server/transport/rest/gzip.h"
 #include "server/transport/rest/reply_writer.h"
 #include "server/transport/rest/rest_context.h"
 #include "server/transport/rest/rest_error.h"
@@ -145,10 +147,50 @@ HttpResponse RestService::Answer(const HttpRequest& request) const {
     if (type.has_value() && !IsJson(*type)) {
       return Refuse(request, query, 415, errors::UnsupportedContentType(*type));
     }
+    const absl::string_view encoding = absl::StripAsciiWhitespace(
+        request.Header("content-encoding").value_or(""));
+    if (absl::EqualsIgnoreCase(encoding, "gzip")) {
+      return CallInflated(request, binding, match.path, query);
+    }
+    if (!encoding.empty() && !absl::EqualsIgnoreCase(encoding, "identity")) {
+      HttpResponse response = Refuse(
+          request, query, 415, errors::UnsupportedContentEncoding(encoding));
+      response.headers.emplace_back("Accept-Encoding", "gzip");
+      return response;
+    }
   }
+  return CallMethod(request, binding, match.path, query);
+}
+
+HttpResponse RestService::CallInflated(const HttpRequest& request,
+                                       const HttpBinding& binding,
+                                       absl::string_view path,
+                                       const RestQuery& query) const {
+  const absl::StatusOr<std::string> body =
+      Gunzip(request.body, options_.max_body_bytes);
+  if (absl::IsResourceExhausted(body.status())) {
+    return Refuse(request, query, 413,
+                  errors::BadHttpRequest(
+                      413, absl::StrCat("the inflated body is larger than ",
+                                        options_.max_body_bytes, " bytes")));
+  }
+  if (!body.ok()) {
+    return Refuse(
+        request, query, 400,
+        errors::InvalidBody(binding.method->name, "", "is not valid gzip"));
+  }
+  HttpRequest inflated = request;
+  inflated.body = *body;
+  return CallMethod(inflated, binding, path, query);
+}
+
+HttpResponse RestService::CallMethod(const HttpRequest& request,
+                                     const HttpBinding& binding,
+                                     absl::string_view path,
+                                     const RestQuery& query) const {
   return binding.method->descriptor->server_streaming()
-             ? Stream(request, binding, match.path, query)
-             : Unary(request, binding, match.path, query);
+             ? Stream(request, binding, path, query)
+             : Unary(request, binding, path, query);
 }
 
 HttpResponse RestService::Unary(const HttpRequest& request,

@@ -2,6 +2,7 @@
 #ifndef SPANNER_SESSION_EMULATOR_SERVER_TRANSPORT_REST_REST_SERVICE_H_
 #define SPANNER_SESSION_EMULATOR_SERVER_TRANSPORT_REST_REST_SERVICE_H_
 
+#include <cstddef>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
@@ -20,6 +21,8 @@ struct RestOptions {
   // Whose pages may read responses in a browser: an origin as
   // `https://example.com`, or `*`. Empty: no page of another origin may.
   std::string cors_origin;
+  // Larger ones, once inflated, are answered with 413.
+  size_t max_body_bytes = 100 << 20;
 };
 
 // Transcodes between HTTP with JSON and the methods that have a google.api.http
@@ -44,6 +47,12 @@ class RestService {
 
  private:
   HttpResponse Answer(const HttpRequest& request) const;
+  HttpResponse CallInflated(const HttpRequest& request,
+                            const HttpBinding& binding, absl::string_view path,
+                            const RestQuery& query) const;
+  HttpResponse CallMethod(const HttpRequest& request,
+                          const HttpBinding& binding, absl::string_view path,
+                          const RestQuery& query) const;
   HttpResponse Unary(const HttpRequest& request, const HttpBinding& binding,
                      absl::string_view path, const RestQuery& query) const;
   HttpResponse Stream(const HttpRequest& request, const HttpBinding& binding,

@@ -153,6 +153,12 @@ TEST(ErrorsTest, EveryErrorOfTheCatalogue) {
             "The body must be JSON in UTF-8 and say \"Content-Type: "
             "application/json\", not text/xml",
             ""},
+           {"UnsupportedContentEncoding",
+            errors::UnsupportedContentEncoding("br"),
+            StatusCode::kInvalidArgument,
+            "The body must come as it is or with \"Content-Encoding: gzip\", "
+            "not br",
+            ""},
            {"BadHttpRequest", errors::BadHttpRequest(413, "too large"),
             StatusCode::kInvalidArgument, "Bad HTTP request: too large", ""},
            {"BadHttpRequest, slow", errors::BadHttpRequest(408, "too slow"),

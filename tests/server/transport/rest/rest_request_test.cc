@@ -1,5 +1,7 @@
 // What a request says by body, query and system parameters.
 
+#include <zlib.h>
+
 #include <string>
 
 #include "absl/strings/match.h"
@@ -491,6 +493,78 @@ TEST(RestRequestTest, ContentTypes) {
     EXPECT_EQ(server.Run(request).status, 200) << row.type;
   }
   EXPECT_EQ(server.Run({"POST", kBorrow, "{}"}).status, 200);
+}
+
+// ---- Compressed bodies.
+
+std::string Gzip(const std::string& text) {
+  z_stream stream = {};
+  EXPECT_EQ(deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED,
+                         MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY),
+            Z_OK);
+  std::string input = text;
+  std::string result(deflateBound(&stream, text.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(input.data());
+  stream.avail_in = static_cast<uInt>(input.size());
+  stream.next_out = reinterpret_cast<Bytef*>(result.data());
+  stream.avail_out = static_cast<uInt>(result.size());
+  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
+  result.resize(stream.total_out);
+  deflateEnd(&stream);
+  return result;
+}
+
+TEST(RestRequestTest, CompressedBodies) {
+  RestServer server({LibraryService()},
+                    {.cors_origin = "", .max_body_bytes = 100'000});
+  const auto send = [&](const std::string& encoding, const std::string& body) {
+    return server.Run({"POST",
+                       kBorrow,
+                       body,
+                       {{"Content-Type", "application/json"},
+                        {"content-ENCODING", encoding}}});
+  };
+  const std::string json = "{\"filterText\":\"x\"}";
+  for (const char* encoding : {"gzip", "GZIP", " gzip "}) {
+    EXPECT_EQ(send(encoding, Gzip(json)).status, 200) << encoding;
+    ASSERT_NE(server.seen, nullptr);
+    EXPECT_EQ(server.seen->ShortDebugString(),
+              "name: \"shelves/a/books/b\" filter_text: \"x\"");
+  }
+  for (const char* encoding : {"identity", ""}) {
+    EXPECT_EQ(send(encoding, json).status, 200) << encoding;
+  }
+  // Nothing needs no encoding.
+  EXPECT_EQ(send("gzip", "").status, 200);
+  EXPECT_EQ(send("gzip", Gzip("")).status, 200);
+  // As large as allowed, and one byte more.
+  const std::string blanks(100'000 - json.size(), ' ');
+  EXPECT_EQ(send("gzip", Gzip(json + blanks)).status, 200);
+  for (const std::string& large :
+       {json + blanks + " ", std::string(10'000'000, ' ')}) {
+    const TestResponse response = send("gzip", Gzip(large));
+    EXPECT_EQ(response.status, 413);
+    EXPECT_THAT(response.body, AllOf(HasSubstr("\"code\": 413"),
+                                     HasSubstr("larger than 100000 bytes")));
+  }
+  // What is no gzip, less, or more.
+  const std::string whole = Gzip(json);
+  for (const std::string& body :
+       {json, whole.substr(0, 5), whole.substr(0, whole.size() - 1),
+        whole + "x"}) {
+    const TestResponse response = send("gzip", body);
+    EXPECT_EQ(response.status, 400);
+    EXPECT_EQ(server.seen, nullptr);
+    EXPECT_THAT(response.body, AllOf(HasSubstr("Invalid BorrowBook request: "
+                                               "body is not valid gzip"),
+                                     HasSubstr("google.rpc.BadRequest")));
+  }
+  for (const char* encoding : {"br", "deflate", "gzip, gzip", "x"}) {
+    const TestResponse response = send(encoding, whole);
+    EXPECT_EQ(response.status, 415) << encoding;
+    EXPECT_EQ(response.Header("Accept-Encoding"), "gzip");
+    EXPECT_THAT(response.body, HasSubstr(absl::StrCat("not ", encoding, "\"")));
+  }
 }
 
 }  // namespace
