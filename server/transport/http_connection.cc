@@ -241,10 +241,11 @@ HttpResponse HttpConnection::MakeProblem(HttpProblem problem,
                                          const HttpRequest& request) const {
   HttpResponse response;
   try {
-    if (options_.on_problem)
+    if (options_.on_problem) {
       response = options_.on_problem(problem, request);
-    else
+    } else {
       response.status = static_cast<int>(problem);
+    }
   } catch (...) {
     // Whatever makes it fail, the client gets its reply.
     response = {.status = static_cast<int>(HttpProblem::kInternal)};

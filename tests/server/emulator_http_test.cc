@@ -59,7 +59,7 @@ TEST(EmulatorHttpTest, ARequestThatThrowsIsAnInternalErrorAndLogged) {
   };
   const auto emulator = StartEmulator(std::move(options));
   HttpTestClient client(emulator->http_port());
-  for (const char* path : {"/v1/x\"\xc3", "/emulator/v1/clock"}) {
+  for (const char* path : {"/v1/x\"", "/emulator/v1/clock"}) {
     const HttpTestResponse response =
         client.Ask(HttpGet(absl::StrCat(path, "?access_token=secret")));
     EXPECT_EQ(response.status, 500);
@@ -79,7 +79,7 @@ TEST(EmulatorHttpTest, ARequestThatThrowsIsAnInternalErrorAndLogged) {
   ASSERT_THAT(lines, SizeIs(3));
   const std::string start =
       "event=http_problem status=500 peer=\"ipv[46]:[^ ]+\" method=\"GET\" ";
-  EXPECT_THAT(lines[1], MatchesRegex(start + R"(target="/v1/x\\"\\303")"));
+  EXPECT_THAT(lines[1], MatchesRegex(start + R"(target="/v1/x\\"")"));
   EXPECT_THAT(lines[2], MatchesRegex(start + "target=\"/emulator/v1/clock\""));
 }
 

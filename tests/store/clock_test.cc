@@ -25,6 +25,9 @@ constexpr absl::Time Start() { return absl::FromUnixSeconds(1'700'000'000); }
 // many times.
 constexpr int kRounds = 100;
 
+// Why the clock does not pass its end.
+constexpr absl::string_view kAtItsEnd = "the latest time that it can show is ";
+
 void ExpectRefused(const absl::Status& status,
                    absl::string_view reason = "it moves forward only") {
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
@@ -167,15 +170,14 @@ TEST(ClockTest, RefusesToGoBackWhileStanding) {
 TEST(ClockTest, RefusesToPassTheLatestTimeWhileStanding) {
   Clock clock(Start());
   const absl::Duration left = Clock::Latest() - Start();
-  constexpr absl::string_view kReason = "the latest time that it can show is ";
-  ExpectRefused(clock.Advance(left + absl::Microseconds(1)), kReason);
-  ExpectRefused(clock.Advance(absl::InfiniteDuration()), kReason);
-  ExpectRefused(clock.Set(Clock::Latest() + absl::Microseconds(1)), kReason);
-  ExpectRefused(clock.Set(absl::InfiniteFuture()), kReason);
+  ExpectRefused(clock.Advance(left + absl::Microseconds(1)), kAtItsEnd);
+  ExpectRefused(clock.Advance(absl::InfiniteDuration()), kAtItsEnd);
+  ExpectRefused(clock.Set(Clock::Latest() + absl::Microseconds(1)), kAtItsEnd);
+  ExpectRefused(clock.Set(absl::InfiniteFuture()), kAtItsEnd);
   EXPECT_EQ(clock.Now(), Start());
   EXPECT_TRUE(clock.Advance(left).ok());
   EXPECT_EQ(clock.Now(), Clock::Latest());
-  ExpectRefused(clock.Advance(absl::Microseconds(1)), kReason);
+  ExpectRefused(clock.Advance(absl::Microseconds(1)), kAtItsEnd);
 }
 
 TEST(ClockTest, TheRefusalSaysWhatWasAskedAndWhatIsPossible) {
@@ -218,8 +220,8 @@ TEST(ClockTest, RefusesToGoBackWhileRunning) {
   const absl::Time before = clock.Now();
   ExpectRefused(clock.Advance(-absl::Microseconds(1)));
   ExpectRefused(clock.Set(before - absl::Seconds(1)));
-  ExpectRefused(clock.Advance(absl::InfiniteDuration()));
-  ExpectRefused(clock.Set(Clock::Latest() + absl::Microseconds(1)));
+  ExpectRefused(clock.Advance(absl::InfiniteDuration()), kAtItsEnd);
+  ExpectRefused(clock.Set(Clock::Latest() + absl::Microseconds(1)), kAtItsEnd);
   EXPECT_GE(clock.Now(), before);
   ExpectAheadByAtMost(absl::ZeroDuration(), clock);
 }
