@@ -179,8 +179,12 @@ HttpResponse RestService::CallInflated(const HttpRequest& request,
         request, query, 400,
         errors::InvalidBody(binding.method->name, "", "is not valid gzip"));
   }
-  HttpRequest inflated = request;
+  HttpRequest inflated;
+  inflated.method = request.method;
+  inflated.target = request.target;
   inflated.body = *body;
+  inflated.peer = request.peer;
+  inflated.fields = request.fields;
   return CallMethod(inflated, binding, path, query);
 }
 
