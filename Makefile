@@ -13,7 +13,7 @@ setup:  ## install what is missing: Debian packages, the pinned API protos
 build: setup  ## build the server
 	@bazel build //server:spanner_session_emulator
 
-run: build  ## start the server on localhost:9010 (RUN_FLAGS="--grpc_port=0 ..." for more)
+run: build  ## start the server on localhost:9010 and 9020 (RUN_FLAGS="--grpc_port=0 ..." for more)
 	@exec $(SERVER) $(RUN_FLAGS)
 
 test: setup  ## build everything and run all tests

@@ -155,7 +155,7 @@ def main():
     noop = [f"{args.tools}/noop_server", "--port=0"]
     names = ("emulator" if args.server else "noop again", "noop")
     command = (shlex.split(args.server) + ["--hostname=127.0.0.1",
-                                           "--grpc_port=0"]
+                                           "--grpc_port=0", "--http_port=0"]
                if args.server else noop)
     with tempfile.TemporaryDirectory() as directory:
         servers = []

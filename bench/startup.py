@@ -46,7 +46,8 @@ def main():
     noop = [f"{args.tools}/noop_server", "--port={port}"]
     names = ("emulator" if args.server else "noop again", "noop")
     commands = (shlex.split(args.server) + ["--hostname=127.0.0.1",
-                                            "--grpc_port={port}"]
+                                            "--grpc_port={port}",
+                                            "--http_port=0"]
                 if args.server else noop, noop)
 
     for command in commands:  # Binaries into the page cache.

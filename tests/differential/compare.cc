@@ -64,7 +64,8 @@ class Server {
 
 std::unique_ptr<Server> StartOurs(const std::vector<std::string>& flags) {
   std::vector<std::string> command = {"server/spanner_session_emulator",
-                                      "--hostname=127.0.0.1", "--grpc_port=0"};
+                                      "--hostname=127.0.0.1", "--grpc_port=0",
+                                      "--http_port=-1"};
   command.insert(command.end(), flags.begin(), flags.end());
   return std::make_unique<Server>(command, "event=start grpc=\"", "\"\n");
 }
