@@ -19,6 +19,7 @@
 #include "google/protobuf/wrappers.pb.h"
 #include "google/rpc/error_details.pb.h"
 #include "gtest/gtest.h"
+#include "server/services/control.h"
 #include "tests/server/call/call_testing.h"
 #include "tests/server/transport/rest/rest_testing.h"
 
@@ -390,7 +391,10 @@ TestRequest Encode(const Rule& rule, pb::Message& request, int round) {
 // ---- The tests.
 
 std::vector<const pb::ServiceDescriptor*> ServedServices() {
-  return {LibraryService(), SpannerService()};
+  std::vector<const pb::ServiceDescriptor*> services = ControlServices();
+  services.push_back(LibraryService());
+  services.push_back(SpannerService());
+  return services;
 }
 
 using pb::util::MessageDifferencer;
