@@ -263,7 +263,8 @@ class Emulator::Impl {
     if (options_.http_port != EmulatorOptions::kNoHttp) {
       rest_ = std::make_unique<RestService>(
           &methods_, &pipeline_, &open_calls_,
-          RestOptions{.cors_origin = options_.http_cors_origin});
+          RestOptions{.cors_origin = options_.http_cors_origin,
+                      .max_body_bytes = kMaxMessageBytes});
       AddPages(health_, *rest_);
     }
   }

@@ -288,17 +288,10 @@ absl::StatusOr<ListPage> SessionTable::List(const DatabaseName& database,
   // What a page token must be of.
   const std::string list =
       absl::StrCat(database.full(), "\n", request.filter.Canonical());
-  Position position;
-  if (!request.page_token.empty()) {
-    const std::optional<Position> read =
-        ReadPageToken(list, request.page_token);
-    if (!read.has_value()) {
-      return absl::InvalidArgumentError(
-          "is not a next_page_token of this list: it must come from a list of "
-          "the same database with the same filter");
-    }
-    position = *read;
-  }
+  absl::StatusOr<Position> start = ReadPageToken(
+      list, request.page_token, "of the same database with the same filter");
+  if (!start.ok()) return start.status();
+  Position position = *start;
   ListPage page;
   Database* record = Find(database);
   if (record == nullptr) return page;
@@ -623,17 +616,10 @@ absl::StatusOr<SelectPage> SessionTable::Select(const SelectRequest& request) {
       "\n", text(selection.multiplexed), "\n",
       duration_text(selection.idle_longer_than), "\n",
       duration_text(selection.older_than), "\n", request.include_expired);
-  Position position;
-  if (!request.page_token.empty()) {
-    const std::optional<Position> read =
-        ReadPageToken(list, request.page_token);
-    if (!read.has_value()) {
-      return absl::InvalidArgumentError(
-          "is not a next_page_token of this list: it must come from a list "
-          "with the same selection");
-    }
-    position = *read;
-  }
+  absl::StatusOr<Position> start =
+      ReadPageToken(list, request.page_token, "with the same selection");
+  if (!start.ok()) return start.status();
+  Position position = *start;
   SelectPage page;
   bool more = false;
   if (position.kind != kExpiredKind) {
@@ -862,19 +848,24 @@ std::string SessionTable::PageToken(absl::string_view list,
                    ".", absl::Hex(position.database), ".", absl::Hex(proof)));
 }
 
-std::optional<SessionTable::Position> SessionTable::ReadPageToken(
-    absl::string_view list, absl::string_view token) const {
-  std::string text;
-  if (!absl::WebSafeBase64Unescape(token, &text)) return std::nullopt;
-  const std::vector<absl::string_view> parts = absl::StrSplit(text, '.');
+absl::StatusOr<SessionTable::Position> SessionTable::ReadPageToken(
+    absl::string_view list, absl::string_view token,
+    absl::string_view what_is_the_same) const {
   Position position;
+  if (token.empty()) return position;  // The first page.
+  std::string text;
+  absl::WebSafeBase64Unescape(token, &text);
+  const std::vector<absl::string_view> parts = absl::StrSplit(text, '.');
   if (parts.size() == 4 && absl::SimpleHexAtoi(parts[0], &position.number) &&
       absl::SimpleHexAtoi(parts[1], &position.kind) &&
       absl::SimpleHexAtoi(parts[2], &position.database) &&
       token == PageToken(list, position)) {
     return position;
   }
-  return std::nullopt;
+  return absl::InvalidArgumentError(
+      absl::StrCat("is not a next_page_token of this list: it must come from a "
+                   "list ",
+                   what_is_the_same));
 }
 
 }  // namespace spanner_session_emulator

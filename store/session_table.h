@@ -283,10 +283,13 @@ class SessionTable final : public SessionStore {
 
   static SessionCounts CountsOf(Database& database);
 
-  // A page token of the list that `list` describes, and what is in it.
+  // A page token of the list that `list` describes, and what is in it: the
+  // beginning if it is empty. INVALID_ARGUMENT if it is of another list; the
+  // last argument says what a list must share for its tokens to be good.
   std::string PageToken(absl::string_view list, const Position& position) const;
-  std::optional<Position> ReadPageToken(absl::string_view list,
-                                        absl::string_view token) const;
+  absl::StatusOr<Position> ReadPageToken(
+      absl::string_view list, absl::string_view token,
+      absl::string_view what_is_the_same) const;
 
   Clock* const clock_;
   const SessionTableOptions options_;
