@@ -39,8 +39,8 @@ struct EmulatorOptions {
   // Of REST; the same, and kNoHttp: there is none.
   static constexpr int kNoHttp = -1;
   int http_port = 0;
-  // A web page from this origin, as `http://localhost:3000`, may use REST from
-  // a browser; `*`: from any; empty: none may.
+  // Web pages from this origin, as `http://localhost:3000`, may read REST's
+  // replies in a browser; `*`: from any; empty: from none.
   std::string http_cors_origin = {};
   // Real time after which an HTTP connection is closed: between two requests;
   // while a request's header comes, in all; while its body comes, or its reply

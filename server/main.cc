@@ -42,8 +42,8 @@ ABSL_FLAG(std::string, hostname, "localhost",
 ABSL_FLAG(int, grpc_port, 9010, "gRPC port; 0: any free port");
 ABSL_FLAG(int, http_port, 9020, "port of REST; 0: any free port, -1: no REST");
 ABSL_FLAG(std::string, http_cors_origin, "",
-          "the origin, as http://localhost:3000, whose web pages may use REST "
-          "from a browser; *: any; empty: none");
+          "the origin, as http://localhost:3000, whose web pages may read "
+          "REST's replies in a browser; *: any; empty: none");
 ABSL_FLAG(absl::Duration, http_idle_timeout, absl::Minutes(10),
           "an HTTP connection is closed when it was idle for so long");
 ABSL_FLAG(absl::Duration, http_header_timeout, absl::Minutes(1),
