@@ -131,11 +131,11 @@ std::string Quoted(absl::string_view text) {
 
 std::string CallLine(const Call& call, const absl::Status& status,
                      absl::Duration took) {
-  // Of a method that does not exist, the name is what the client sent.
-  const std::string& method = call.method().full_name;
+  // Of a method that does not exist, the path is what the client sent.
+  const Method& method = call.method();
   std::string line = absl::StrCat(
       "event=call method=",
-      call.method().descriptor == nullptr ? Quoted(method) : method,
+      method.descriptor == nullptr ? Quoted(method.path) : method.full_name,
       " status=", absl::StatusCodeToString(status.code()),
       " micros=", absl::ToInt64Microseconds(took),
       " peer=", Quoted(call.context().Peer()));

@@ -9,6 +9,7 @@
 #define SPANNER_SESSION_EMULATOR_SERVER_CALL_CALL_H_
 
 #include <any>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -24,6 +25,7 @@
 namespace spanner_session_emulator {
 
 struct Method;
+class Principal;  // Whatever the guard says it is.
 
 // What a protocol knows of a call besides its method.
 class CallContext {
@@ -79,6 +81,8 @@ class Call {
 
   // What the method's validator made of the request, for its handler.
   std::any prepared;
+  // Who calls, once the guard knows; null where that does not matter.
+  std::shared_ptr<const Principal> caller;
 
  private:
   friend class Pipeline;

@@ -58,6 +58,20 @@ absl::Status InvalidRequest(absl::string_view message, absl::string_view field,
               bad_request);
 }
 
+// About who calls a method of Spanner.
+absl::Status CallerError(absl::StatusCode code, absl::string_view message,
+                         absl::string_view reason, absl::string_view method) {
+  google::rpc::ErrorInfo info;
+  info.set_reason(std::string(reason));
+  info.set_domain("googleapis.com");
+  (*info.mutable_metadata())["service"] = "spanner.googleapis.com";
+  (*info.mutable_metadata())["method"] = Cut(method);
+  return Make(code, message, "ErrorInfo", info);
+}
+
+constexpr absl::string_view kExpectedToken =
+    " Expected `authorization: Bearer` with a token of the auth policy.";
+
 }  // namespace
 
 absl::Status SessionNotFound(absl::string_view name) {
@@ -105,6 +119,62 @@ absl::Status MultiplexedSessionDeleted() {
   constexpr absl::string_view kMessage =
       "Multiplexed sessions may not be deleted.";
   return InvalidRequest(kMessage, "name", kMessage);
+}
+
+absl::Status CredentialsMissing(absl::string_view method) {
+  return CallerError(
+      absl::StatusCode::kUnauthenticated,
+      absl::StrCat("Request is missing required authentication credential.",
+                   kExpectedToken),
+      "CREDENTIALS_MISSING", method);
+}
+
+absl::Status TokenUnknown(absl::string_view method) {
+  return CallerError(
+      absl::StatusCode::kUnauthenticated,
+      absl::StrCat("Request had invalid authentication credentials.",
+                   kExpectedToken),
+      "ACCESS_TOKEN_TYPE_UNSUPPORTED", method);
+}
+
+absl::Status TokenExpired(absl::string_view method) {
+  return CallerError(
+      absl::StatusCode::kUnauthenticated,
+      "Request had invalid authentication credentials. The access token has "
+      "expired, by the emulator's clock.",
+      "ACCESS_TOKEN_EXPIRED", method);
+}
+
+absl::Status ScopeInsufficient(absl::string_view method) {
+  return CallerError(absl::StatusCode::kPermissionDenied,
+                     "Request had insufficient authentication scopes.",
+                     "ACCESS_TOKEN_SCOPE_INSUFFICIENT", method);
+}
+
+absl::Status PermissionMissing(absl::string_view permission,
+                               absl::string_view resource) {
+  google::rpc::ErrorInfo info;
+  info.set_reason("IAM_PERMISSION_DENIED");
+  info.set_domain("iam.googleapis.com");
+  (*info.mutable_metadata())["permission"] = std::string(permission);
+  (*info.mutable_metadata())["resource"] = Cut(resource);
+  return Make(absl::StatusCode::kPermissionDenied,
+              absl::StrCat("Caller is missing IAM permission ", permission,
+                           " on resource ", resource),
+              "ErrorInfo", info);
+}
+
+absl::Status ControlTokenMissing() {
+  return Make(absl::StatusCode::kUnauthenticated,
+              "The control API needs the token that the emulator was started "
+              "with (--control_token), as `authorization: Bearer`, but there "
+              "is none");
+}
+
+absl::Status ControlTokenWrong() {
+  return Make(absl::StatusCode::kUnauthenticated,
+              "The control API needs the token that the emulator was started "
+              "with (--control_token), but `authorization` has another");
 }
 
 absl::Status TooManySessions(int64_t max_sessions) {

@@ -38,6 +38,23 @@ absl::Status MultiplexedSessionLabels();
 absl::Status MultiplexedSessionsInBatch();
 absl::Status MultiplexedSessionDeleted();
 
+// UNAUTHENTICATED and PERMISSION_DENIED with google.rpc.ErrorInfo, which names
+// the method, as `google.spanner.v1.Spanner.GetSession`.
+// https://cloud.google.com/dotnet/docs/reference/Google.Api.CommonProtos/latest/Google.Api.ErrorReason
+absl::Status CredentialsMissing(absl::string_view method);
+absl::Status TokenUnknown(absl::string_view method);
+absl::Status TokenExpired(absl::string_view method);
+absl::Status ScopeInsufficient(absl::string_view method);
+// PERMISSION_DENIED for want of a permission on a resource, with ErrorInfo as
+// IAM gives it.
+absl::Status PermissionMissing(absl::string_view permission,
+                               absl::string_view resource);
+
+// UNAUTHENTICATED to calls of the control API without its token, or with
+// another.
+absl::Status ControlTokenMissing();
+absl::Status ControlTokenWrong();
+
 // RESOURCE_EXHAUSTED: `max_sessions` sessions are alive.
 absl::Status TooManySessions(int64_t max_sessions);
 

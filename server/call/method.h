@@ -30,10 +30,25 @@ using Validator = std::function<absl::Status(Call&)>;
 // What a method's request names in its field for the resource.
 enum class ResourceKind { kNone, kDatabase, kSession };
 
+// Whose method it is: what its callers have to show depends on that.
+enum class ApiKind {
+  kOpen,     // Health, and what belongs to no API.
+  kGoogle,   // google.spanner.*, google.longrunning.*
+  kControl,  // spanner_session_emulator.*
+};
+
+// By a full name of a method or a path to it, be it one that does not exist.
+ApiKind ApiKindOf(absl::string_view method);
+
 struct Method {
   std::string name;       // `GetSession`
   std::string full_name;  // `google.spanner.v1.Spanner.GetSession`
   std::string path;       // `/google.spanner.v1.Spanner/GetSession`
+  ApiKind api_kind = ApiKind::kOpen;
+  // Of which a caller's token must have one.
+  std::vector<std::string> oauth_scopes;
+  // Whether errors must not quote from the request.
+  bool has_secrets = false;
   // Null in the stand-in for a method that does not exist.
   const google::protobuf::MethodDescriptor* descriptor = nullptr;
   // Of the request; null where nobody has given it to Set().
@@ -68,6 +83,9 @@ class MethodTable {
            const google::protobuf::Message& request_prototype, Handler handle,
            Validator validate = nullptr);
 
+  // Has a method's errors not quote from its requests. It must be there.
+  void SetHasSecrets(absl::string_view full_name);
+
   const std::vector<std::unique_ptr<Method>>& methods() const {
     return methods_;
   }
@@ -77,6 +95,8 @@ class MethodTable {
   }
 
  private:
+  Method& Find(absl::string_view full_name);
+
   std::vector<const google::protobuf::ServiceDescriptor*> services_;
   std::vector<std::unique_ptr<Method>> methods_;  // Their addresses are kept.
   absl::flat_hash_map<std::string, Method*> by_full_name_;

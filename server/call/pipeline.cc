@@ -35,7 +35,12 @@ absl::Status Pipeline::ParseResource(Call& call) {
   return status;
 }
 
-Reply Pipeline::Answer(Call& call) {
+Reply Pipeline::Answer(Call& call) const {
+  if (guard_ != nullptr) {
+    if (absl::Status s = guard_->CheckCredential(call); !s.ok()) {
+      return Reply::Error(std::move(s));
+    }
+  }
   if (absl::Status s = Parse(call); !s.ok()) return Reply::Error(std::move(s));
   if (absl::Status s = ParseResource(call); !s.ok()) {
     return Reply::Error(std::move(s));
@@ -43,6 +48,11 @@ Reply Pipeline::Answer(Call& call) {
   const Method& method = call.method_;
   if (method.validate != nullptr) {
     if (absl::Status s = method.validate(call); !s.ok()) {
+      return Reply::Error(std::move(s));
+    }
+  }
+  if (guard_ != nullptr) {
+    if (absl::Status s = guard_->CheckPermission(call); !s.ok()) {
       return Reply::Error(std::move(s));
     }
   }

@@ -13,17 +13,32 @@
 
 namespace spanner_session_emulator {
 
-// Parses the request, then its resource's name, then lets the method's
-// validator look at the rest, then runs its handler; the first error is the
-// reply. Immutable, thus thread-safe.
+// Says who may call. Thread-safe.
+class Guard {
+ public:
+  virtual ~Guard() = default;
+  // Whether the call has a credential that is good for its method. Asked before
+  // its request is looked at; may leave in Call::caller whose it is.
+  virtual absl::Status CheckCredential(Call& call) = 0;
+  // Whether that caller may do what the request asks for. Asked once the
+  // request is known to make sense, before anybody looks at what exists.
+  virtual absl::Status CheckPermission(const Call& call) = 0;
+};
+
+// Asks the guard who calls, parses the request, then its resource's name, then
+// lets the method's validator look at the rest, then asks the guard whether the
+// caller may, then runs the method's handler; the first error is the reply.
+// Immutable, thus thread-safe.
 class Pipeline {
  public:
   // Is told of every call that has ended, with its status.
   using Observer = std::function<void(const Call&, const absl::Status&,
                                       absl::Duration took)>;
 
-  // `observer` may be null; then nothing is measured either.
-  explicit Pipeline(Observer observer) : observer_(std::move(observer)) {}
+  // `observer` may be null; then nothing is measured either. `guard` may be
+  // null: everybody may call; it must outlive the pipeline.
+  explicit Pipeline(Observer observer, Guard* guard = nullptr)
+      : observer_(std::move(observer)), guard_(guard) {}
 
   // Called by a transport: Begin() when the request is there, End() with what
   // Begin() gave when the reply is complete. A unary reply is handed over just
@@ -38,11 +53,12 @@ class Pipeline {
            Clock::time_point start) const;
 
  private:
-  static Reply Answer(Call& call);
+  Reply Answer(Call& call) const;
   static absl::Status Parse(Call& call);
   static absl::Status ParseResource(Call& call);
 
   const Observer observer_;
+  Guard* const guard_;
 };
 
 }  // namespace spanner_session_emulator

@@ -10,14 +10,18 @@
 namespace spanner_session_emulator {
 namespace {
 
-// Java, .NET and Ruby clients read ResourceInfo, and Java, Node and .NET
-// clients RetryInfo, from a trailer that holds just this message.
+// Java, .NET and Ruby clients read ResourceInfo, Java, Node and .NET clients
+// RetryInfo, and PHP clients ErrorInfo from a trailer that holds just this
+// message.
 absl::string_view TrailerFor(absl::string_view type_url) {
   if (type_url == "type.googleapis.com/google.rpc.ResourceInfo") {
     return "google.rpc.resourceinfo-bin";
   }
   if (type_url == "type.googleapis.com/google.rpc.RetryInfo") {
     return "google.rpc.retryinfo-bin";
+  }
+  if (type_url == "type.googleapis.com/google.rpc.ErrorInfo") {
+    return "google.rpc.errorinfo-bin";
   }
   return "";
 }

@@ -230,7 +230,12 @@ HttpCall ToHttp(const google::protobuf::MethodDescriptor& method,
   if (rule.body() == "*") {
     call.body = ToJson(*rest);
   } else {
-    EXPECT_EQ(rule.body(), "");
+    if (!rule.body().empty()) {  // A field that is a message.
+      const FieldDescriptor* field =
+          method.input_type()->FindFieldByName(rule.body());
+      call.body = ToJson(rest->GetReflection()->GetMessage(*rest, field));
+      rest->GetReflection()->ClearField(rest.get(), field);
+    }
     absl::StrAppend(&call.target, Query(*rest));
   }
   return call;
@@ -293,8 +298,8 @@ Answer ToAnswer(const google::protobuf::MethodDescriptor& method,
 Answer RestCaller::Call(const google::protobuf::MethodDescriptor& method,
                         const Message& request) {
   const HttpCall call = ToHttp(method, request);
-  return ToAnswer(method, Fetch(port_, call.method, call.target, call.body,
-                                {{"User-Agent", std::string(kUserAgent)}}));
+  return ToAnswer(method,
+                  Fetch(port_, call.method, call.target, call.body, headers_));
 }
 
 }  // namespace spanner_session_emulator

@@ -53,13 +53,18 @@ class RestCaller final : public Caller {
  public:
   static constexpr absl::string_view kUserAgent = "rest-caller/1";
 
-  explicit RestCaller(int port) : port_(port) {}
+  // `headers` go with every call.
+  explicit RestCaller(int port, HttpHeaderList headers = {})
+      : port_(port), headers_(std::move(headers)) {
+    headers_.emplace_back("User-Agent", std::string(kUserAgent));
+  }
   using Caller::Call;
   Answer Call(const google::protobuf::MethodDescriptor& method,
               const google::protobuf::Message& request) override;
 
  private:
   const int port_;
+  HttpHeaderList headers_;
 };
 
 }  // namespace spanner_session_emulator

@@ -38,18 +38,19 @@ std::vector<NamingMethod> MethodsNaming(
 
 class GrpcCaller final : public Caller {
  public:
-  explicit GrpcCaller(std::shared_ptr<grpc::Channel> channel)
-      : channel_(std::move(channel)) {}
+  GrpcCaller(std::shared_ptr<grpc::Channel> channel, Metadata metadata)
+      : channel_(std::move(channel)), metadata_(std::move(metadata)) {}
   Answer Call(const google::protobuf::MethodDescriptor& method,
               const google::protobuf::Message& request) override {
     return CallPath(
         channel_,
         absl::StrCat("/", method.service()->full_name(), "/", method.name()),
-        request.SerializeAsString());
+        request.SerializeAsString(), metadata_);
   }
 
  private:
   const std::shared_ptr<grpc::Channel> channel_;
+  const Metadata metadata_;
 };
 
 template <typename Response>
@@ -155,15 +156,17 @@ Answer Caller::Call(absl::string_view method,
 }
 
 std::unique_ptr<Caller> MakeCaller(
-    const std::shared_ptr<grpc::Channel>& channel) {
-  return std::make_unique<GrpcCaller>(channel);
+    const std::shared_ptr<grpc::Channel>& channel, Metadata metadata) {
+  return std::make_unique<GrpcCaller>(channel, std::move(metadata));
 }
 
-std::unique_ptr<Caller> MakeCaller(Emulator& emulator, Transport transport) {
+std::unique_ptr<Caller> MakeCaller(Emulator& emulator, Transport transport,
+                                   Metadata metadata) {
   if (transport == Transport::kRest) {
-    return std::make_unique<RestCaller>(emulator.http_port());
+    return std::make_unique<RestCaller>(emulator.http_port(),
+                                        std::move(metadata));
   }
-  return MakeCaller(Connect(emulator, transport));
+  return MakeCaller(Connect(emulator, transport), std::move(metadata));
 }
 
 const google::protobuf::ServiceDescriptor& SpannerDescriptor() {

@@ -132,9 +132,11 @@ class Caller {
   Answer Call(absl::string_view method,
               const google::protobuf::Message& request);
 };
+// `metadata` goes with every call.
 std::unique_ptr<Caller> MakeCaller(
-    const std::shared_ptr<grpc::Channel>& channel);
-std::unique_ptr<Caller> MakeCaller(Emulator& emulator, Transport transport);
+    const std::shared_ptr<grpc::Channel>& channel, Metadata metadata = {});
+std::unique_ptr<Caller> MakeCaller(Emulator& emulator, Transport transport,
+                                   Metadata metadata = {});
 
 // What a unary call brings.
 template <typename Response>

@@ -3,10 +3,14 @@
 #include <algorithm>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
@@ -130,7 +134,7 @@ bool IsCaret(absl::string_view line) {
 //   (path) name: any other text            the same
 //   any text \n a piece of the JSON \n a caret below the place
 // where the caret counts the bytes of the piece, line breaks included.
-JsonProblem Explain(absl::string_view message) {
+JsonProblem Explain(absl::string_view message, absl::string_view json) {
   const size_t first = message.find('\n');
   const size_t last = message.rfind('\n');
   if (first < last && IsCaret(message.substr(last + 1))) {
@@ -139,11 +143,19 @@ JsonProblem Explain(absl::string_view message) {
     const absl::string_view piece = message.substr(first + 1, last - first - 1);
     absl::string_view place =
         piece.substr(std::min(message.size() - last - 2, piece.size()));
+    int line = 0;
+    if (const size_t at = json.find(piece);
+        at != absl::string_view::npos && at == json.rfind(piece)) {
+      const absl::string_view before =
+          json.substr(0, static_cast<size_t>(place.data() - piece.data()) + at);
+      line =
+          1 + static_cast<int>(std::count(before.begin(), before.end(), '\n'));
+    }
     place = place.substr(0, place.find_first_of("\r\n"));
     if (!place.empty() && IsUtf8(place)) {
       absl::StrAppend(&text, " At: ", place);
     }
-    return {.field = "", .text = std::move(text)};
+    return {.field = "", .text = std::move(text), .line = line};
   }
   JsonProblem problem;
   if (absl::ConsumePrefix(&message, "(")) {
@@ -202,7 +214,8 @@ std::optional<JsonProblem> ParseJson(absl::string_view json,
   }
   if (!status.ok()) {
     JsonProblem problem = Explain(
-        absl::string_view(status.message().data(), status.message().size()));
+        absl::string_view(status.message().data(), status.message().size()),
+        json);
     // A problem is one line, whatever names and values have in them.
     for (std::string* text : {&problem.field, &problem.text}) {
       std::replace_if(text->begin(), text->end(), absl::ascii_iscntrl, ' ');
@@ -212,6 +225,51 @@ std::optional<JsonProblem> ParseJson(absl::string_view json,
   // Values inside values take two levels of messages each.
   if (!message.ParseFromString(binary)) return too_deep;
   return std::nullopt;
+}
+
+JsonProblem WithoutValues(const JsonProblem& problem,
+                          const pb::Descriptor& type) {
+  if (problem.field.empty()) {
+    return {
+        .field = "",
+        .text = problem.line > 0
+                    ? absl::StrCat("is not valid JSON: see line ", problem.line)
+                    : "is not valid JSON"};
+  }
+  JsonProblem safe;
+  const pb::Descriptor* owner = &type;
+  const pb::FieldDescriptor* field = nullptr;
+  for (const absl::string_view part : absl::StrSplit(problem.field, '.')) {
+    const std::string name(part.substr(0, part.find('[')));
+    absl::string_view index = part.substr(name.size());
+    const pb::FieldDescriptor* next = nullptr;
+    if (owner != nullptr) {
+      next = owner->FindFieldByName(name);
+      if (next == nullptr) next = owner->FindFieldByCamelcaseName(name);
+    }
+    int number = 0;
+    const bool is_index = absl::ConsumePrefix(&index, "[") &&
+                          absl::ConsumeSuffix(&index, "]") &&
+                          absl::SimpleAtoi(index, &number);
+    if (next == nullptr || (part.size() > name.size() && !is_index)) {
+      std::vector<absl::string_view> names;
+      for (int i = 0; owner != nullptr && i < owner->field_count(); ++i) {
+        names.push_back(owner->field(i)->name());
+      }
+      safe.text = absl::StrCat("has a field that is none of: ",
+                               absl::StrJoin(names, ", "));
+      return safe;
+    }
+    field = next;
+    owner = field->message_type();
+    absl::StrAppend(&safe.field, safe.field.empty() ? "" : ".", field->name());
+    if (is_index) absl::StrAppend(&safe.field, "[", number, "]");
+  }
+  safe.text = absl::StrCat(
+      "must be ", field->is_repeated() ? "a list of " : "of type ",
+      field->message_type() != nullptr ? field->message_type()->full_name()
+                                       : field->type_name());
+  return safe;
 }
 
 absl::Status PrintJson(const pb::Message& message, const JsonOptions& options,

@@ -16,6 +16,8 @@ struct JsonProblem {
   std::string field;  // `session.labels`; empty if it is about the whole.
   std::string text;   // Goes on after the field, in one line: `is not a known
                       // field`.
+  int line = 0;       // Where the text stops being JSON; 0 if it is, or if that
+                      // is not known.
 };
 
 // Replaces `message` by what `json` says. Messages are of generated types.
@@ -23,6 +25,12 @@ struct JsonProblem {
 // message, unknown fields included. Nesting is limited. Thread-safe.
 std::optional<JsonProblem> ParseJson(absl::string_view json,
                                      google::protobuf::Message& message);
+
+// The same problem in words that have nothing in them of the JSON, which is to
+// be a `type`: for texts with secrets. What is wrong can be a name as well as a
+// value.
+JsonProblem WithoutValues(const JsonProblem& problem,
+                          const google::protobuf::Descriptor& type);
 
 struct JsonOptions {
   bool enums_as_numbers = false;

@@ -135,6 +135,9 @@ absl::Status RestContext::ReadBody(const Method& method,
     problem = ParseValue(body, *field, request);
   }
   if (!problem.has_value()) return absl::OkStatus();
+  if (method.has_secrets) {
+    problem = WithoutValues(*problem, *request.GetDescriptor());
+  }
   return errors::InvalidBody(method.name, problem->field, problem->text);
 }
 

@@ -67,6 +67,14 @@ int ToHttpStatus(absl::StatusCode code) {
   }
 }
 
+void AddChallenge(const Method& method, int http_status, HttpHeaders& headers) {
+  if (http_status != 401) return;
+  headers.emplace_back("WWW-Authenticate",
+                       method.api_kind == ApiKind::kControl
+                           ? "Bearer realm=\"emulator control API\""
+                           : "Bearer realm=\"https://accounts.google.com/\"");
+}
+
 std::string ErrorJson(const absl::Status& status, int http_status) {
   std::string json =
       absl::StrCat("{\"error\":{\"code\":", http_status, ",\"message\":");

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "server/call/method.h"
 #include "server/transport/http.h"
 
 namespace spanner_session_emulator {
@@ -14,6 +15,9 @@ inline constexpr char kJsonContentType[] = "application/json; charset=UTF-8";
 
 // The HTTP status for a code, as google/rpc/code.proto documents it.
 int ToHttpStatus(absl::StatusCode code);
+
+// Adds what a 401 must have (RFC 9110, 11.6.1): how to authenticate.
+void AddChallenge(const Method& method, int http_status, HttpHeaders& headers);
 
 // `{"error":{"code":404,"message":…,"status":"NOT_FOUND","details":[…]}}`,
 // without blanks. The details are the status's payloads; one of a type that

@@ -76,6 +76,13 @@ bool IsJson(absl::string_view content_type) {
   return true;
 }
 
+// What is below the paths of an API belongs to it, be it there or not.
+ApiKind ApiKindOfPath(absl::string_view path) {
+  if (absl::StartsWith(path, "/v1/")) return ApiKind::kGoogle;
+  return absl::StartsWith(path, "/emulator/v1") ? ApiKind::kControl
+                                                : ApiKind::kOpen;
+}
+
 HttpHeaders JsonHeaders() { return {{"Content-Type", kJsonContentType}}; }
 
 }  // namespace
@@ -115,7 +122,7 @@ HttpResponse RestService::Answer(const HttpRequest& request) const {
     if (request.method == "OPTIONS" && target.path == "*") {
       return {.status = 204};
     }
-    return Refuse(request, query, 400,
+    return Refuse(request, query, nullptr, 400,
                   errors::BadHttpRequest(400, "the path must begin with '/'"));
   }
   absl::string_view http_method = request.method;
@@ -131,12 +138,13 @@ HttpResponse RestService::Answer(const HttpRequest& request) const {
       match.allowed.insert("GET");
     }
     if (match.allowed.empty()) {
-      return Refuse(request, query, 404, errors::UnknownPath(target.path));
+      return Refuse(request, query, nullptr, 404,
+                    errors::UnknownPath(target.path));
     }
     if (match.allowed.contains("GET")) match.allowed.insert("HEAD");
     const std::string allowed = absl::StrJoin(match.allowed, ", ");
     HttpResponse response = Refuse(
-        request, query, 405,
+        request, query, nullptr, 405,
         errors::HttpMethodNotAllowed(request.method, target.path, allowed));
     response.headers.emplace_back("Allow", allowed);
     return response;
@@ -145,7 +153,8 @@ HttpResponse RestService::Answer(const HttpRequest& request) const {
   if (binding.has_body && !request.body.empty()) {
     const auto type = request.Header("content-type");
     if (type.has_value() && !IsJson(*type)) {
-      return Refuse(request, query, 415, errors::UnsupportedContentType(*type));
+      return Refuse(request, query, binding.method, 415,
+                    errors::UnsupportedContentType(*type));
     }
     const absl::string_view encoding = absl::StripAsciiWhitespace(
         request.Header("content-encoding").value_or(""));
@@ -153,8 +162,9 @@ HttpResponse RestService::Answer(const HttpRequest& request) const {
       return CallInflated(request, binding, match.path, query);
     }
     if (!encoding.empty() && !absl::EqualsIgnoreCase(encoding, "identity")) {
-      HttpResponse response = Refuse(
-          request, query, 415, errors::UnsupportedContentEncoding(encoding));
+      HttpResponse response =
+          Refuse(request, query, binding.method, 415,
+                 errors::UnsupportedContentEncoding(encoding));
       response.headers.emplace_back("Accept-Encoding", "gzip");
       return response;
     }
@@ -169,14 +179,14 @@ HttpResponse RestService::CallInflated(const HttpRequest& request,
   const absl::StatusOr<std::string> body =
       Gunzip(request.body, options_.max_body_bytes);
   if (absl::IsResourceExhausted(body.status())) {
-    return Refuse(request, query, 413,
+    return Refuse(request, query, binding.method, 413,
                   errors::BadHttpRequest(
                       413, absl::StrCat("the inflated body is larger than ",
                                         options_.max_body_bytes, " bytes")));
   }
   if (!body.ok()) {
     return Refuse(
-        request, query, 400,
+        request, query, binding.method, 400,
         errors::InvalidBody(binding.method->name, "", "is not valid gzip"));
   }
   HttpRequest inflated;
@@ -217,6 +227,7 @@ HttpResponse RestService::Unary(const HttpRequest& request,
   if (!status.ok()) {
     response.status = ToHttpStatus(status.code());
     response.body = writer.Error(status, response.status);
+    AddChallenge(*binding.method, response.status, response.headers);
   }
   pipeline_->End(call, status, start);
   return response;
@@ -236,11 +247,18 @@ HttpResponse RestService::Stream(const HttpRequest& request,
 }
 
 HttpResponse RestService::Refuse(const HttpRequest& request,
-                                 const RestQuery& query, int http_status,
-                                 absl::Status refusal) const {
+                                 const RestQuery& query, const Method* refused,
+                                 int http_status, absl::Status refusal) const {
   Method method;
   method.path = std::string(SplitTarget(request.target).path);
-  method.full_name = method.path;
+  if (refused != nullptr) {
+    method.full_name = refused->full_name;
+    method.api_kind = refused->api_kind;
+    method.oauth_scopes = refused->oauth_scopes;
+  } else {
+    method.full_name = method.path;
+    method.api_kind = ApiKindOfPath(method.path);
+  }
   method.handle = [&](Call&) { return Reply::Error(refusal); };
   const OpenCalls::Call open_call(open_calls_);
   const RestContext context(request, nullptr, method.path, query,
@@ -254,6 +272,7 @@ HttpResponse RestService::Refuse(const HttpRequest& request,
       .status = http_status,
       .headers = JsonHeaders(),
       .body = ReplyWriter(nullptr, query).Error(status, http_status)};
+  AddChallenge(method, response.status, response.headers);
   pipeline_->End(call, status, start);
   return response;
 }

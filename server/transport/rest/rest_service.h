@@ -57,9 +57,11 @@ class RestService {
                      absl::string_view path, const RestQuery& query) const;
   HttpResponse Stream(const HttpRequest& request, const HttpBinding& binding,
                       absl::string_view path, RestQuery query) const;
-  // Turns away what no method is to see.
+  // Turns away what no method is to see; `refused` is the one that it is for,
+  // or null if there is none.
   HttpResponse Refuse(const HttpRequest& request, const RestQuery& query,
-                      int http_status, absl::Status status) const;
+                      const Method* refused, int http_status,
+                      absl::Status status) const;
   HttpResponse Preflight(const HttpRequest& request) const;
   void AddCors(HttpHeaders& headers) const;
 

@@ -65,6 +65,7 @@ HttpStep RestStream::Next() {
   }
   if (head_sent_) return HttpStep::Data(std::move(data));
   head_sent_ = true;
+  AddChallenge(call_.method(), http_status, headers_);
   pending_ = std::move(data);
   return HttpStep::Head(http_status, std::move(headers_));
 }

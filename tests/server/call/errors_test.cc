@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -39,7 +40,13 @@ std::string DetailsOf(const absl::Status& status) {
                 ->GetPrototype(type)
                 ->New());
         EXPECT_TRUE(detail->ParseFromString(std::string(value)));
-        absl::StrAppend(&text, name, " ", detail->ShortDebugString());
+        // Not ShortDebugString(), which leaves the order of maps to chance.
+        google::protobuf::TextFormat::Printer printer;
+        printer.SetSingleLineMode(true);
+        std::string fields;
+        EXPECT_TRUE(printer.PrintToString(*detail, &fields));
+        absl::StrAppend(&text, name, " ",
+                        absl::StripTrailingAsciiWhitespace(fields));
       });
   return text;
 }
@@ -127,6 +134,55 @@ TEST(ErrorsTest, EveryErrorOfTheCatalogue) {
             StatusCode::kUnimplemented,
             "google.spanner.v1.Spanner.ExecuteSql is not implemented by this "
             "emulator",
+            ""},
+           {"CredentialsMissing", errors::CredentialsMissing("a.B.C"),
+            StatusCode::kUnauthenticated,
+            "Request is missing required authentication credential. Expected "
+            "`authorization: Bearer` with a token of the auth policy.",
+            "google.rpc.ErrorInfo reason: \"CREDENTIALS_MISSING\" domain: "
+            "\"googleapis.com\" metadata { key: \"method\" value: \"a.B.C\" } "
+            "metadata { key: \"service\" value: \"spanner.googleapis.com\" }"},
+           {"TokenUnknown", errors::TokenUnknown("a.B.C"),
+            StatusCode::kUnauthenticated,
+            "Request had invalid authentication credentials. Expected "
+            "`authorization: Bearer` with a token of the auth policy.",
+            "google.rpc.ErrorInfo reason: \"ACCESS_TOKEN_TYPE_UNSUPPORTED\" "
+            "domain: \"googleapis.com\" metadata { key: \"method\" value: "
+            "\"a.B.C\" } metadata { key: \"service\" value: "
+            "\"spanner.googleapis.com\" }"},
+           {"TokenExpired", errors::TokenExpired("a.B.C"),
+            StatusCode::kUnauthenticated,
+            "Request had invalid authentication credentials. The access token "
+            "has expired, by the emulator's clock.",
+            "google.rpc.ErrorInfo reason: \"ACCESS_TOKEN_EXPIRED\" domain: "
+            "\"googleapis.com\" metadata { key: \"method\" value: \"a.B.C\" } "
+            "metadata { key: \"service\" value: \"spanner.googleapis.com\" }"},
+           {"ScopeInsufficient", errors::ScopeInsufficient("a.B.C"),
+            StatusCode::kPermissionDenied,
+            "Request had insufficient authentication scopes.",
+            "google.rpc.ErrorInfo reason: \"ACCESS_TOKEN_SCOPE_INSUFFICIENT\" "
+            "domain: \"googleapis.com\" metadata { key: \"method\" value: "
+            "\"a.B.C\" } metadata { key: \"service\" value: "
+            "\"spanner.googleapis.com\" }"},
+           {"PermissionMissing",
+            errors::PermissionMissing("spanner.sessions.get", "S"),
+            StatusCode::kPermissionDenied,
+            "Caller is missing IAM permission spanner.sessions.get on resource "
+            "S",
+            "google.rpc.ErrorInfo reason: \"IAM_PERMISSION_DENIED\" domain: "
+            "\"iam.googleapis.com\" metadata { key: \"permission\" value: "
+            "\"spanner.sessions.get\" } metadata { key: \"resource\" value: "
+            "\"S\" }"},
+           {"ControlTokenMissing", errors::ControlTokenMissing(),
+            StatusCode::kUnauthenticated,
+            "The control API needs the token that the emulator was started "
+            "with (--control_token), as `authorization: Bearer`, but there is "
+            "none",
+            ""},
+           {"ControlTokenWrong", errors::ControlTokenWrong(),
+            StatusCode::kUnauthenticated,
+            "The control API needs the token that the emulator was started "
+            "with (--control_token), but `authorization` has another",
             ""},
            {"UnknownMethod", errors::UnknownMethod("/a.B/C"),
             StatusCode::kUnimplemented, "Unknown method: /a.B/C", ""},

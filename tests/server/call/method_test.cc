@@ -139,10 +139,53 @@ TEST(MethodTableDeathTest, SetOfAMethodThatIsNotThereAborts) {
                "no method google.spanner.v1.Spanner.NoSuch");
 }
 
+TEST(MethodTableDeathTest, SecretsOfAMethodThatIsNotThereAbort) {
+  MethodTable table;
+  EXPECT_DEATH(table.SetHasSecrets("a.B.C"), "no method a.B.C");
+}
+
+TEST(MethodTableTest, KnowsWhichMethodsHaveSecrets) {
+  MethodTable table;
+  table.AddService(SpannerService(), nullptr);
+  table.SetHasSecrets("google.spanner.v1.Spanner.GetSession");
+  for (const auto& method : table.methods()) {
+    EXPECT_EQ(method->has_secrets, method->name == "GetSession");
+  }
+}
+
+TEST(MethodTableTest, KnowsTheScopesOfEveryMethod) {
+  MethodTable table;
+  table.AddService(SpannerService(), nullptr);
+  for (const auto& method : table.methods()) {
+    EXPECT_EQ(method->api_kind, ApiKind::kGoogle);
+    EXPECT_THAT(method->oauth_scopes,
+                ElementsAre("https://www.googleapis.com/auth/cloud-platform",
+                            "https://www.googleapis.com/auth/spanner.data"));
+  }
+}
+
+TEST(ApiKindTest, IsKnownByTheNameOfAMethodThatNeedNotExist) {
+  for (const absl::string_view name :
+       {"google.spanner.v1.Spanner.GetSession",
+        "/google.spanner.v1.Spanner/NoSuch", "/google.spanner.v9.X/Y",
+        "/google.longrunning.Operations/GetOperation"}) {
+    EXPECT_EQ(ApiKindOf(name), ApiKind::kGoogle) << name;
+  }
+  EXPECT_EQ(ApiKindOf("/spanner_session_emulator.v1.ClockService/NoSuch"),
+            ApiKind::kControl);
+  for (const absl::string_view name :
+       {"grpc.health.v1.Health.Check", "/google.spannerx.Y/Z", "/", "",
+        "/x.google.spanner.v1.Spanner/GetSession"}) {
+    EXPECT_EQ(ApiKindOf(name), ApiKind::kOpen) << name;
+  }
+  EXPECT_EQ(UnknownMethod("/google.spanner.v1.X/Y").api_kind, ApiKind::kGoogle);
+}
+
 TEST(UnknownMethodTest, AnswersWithItsPath) {
   const Method method = UnknownMethod("/a.B/C");
   EXPECT_EQ(method.path, "/a.B/C");
-  EXPECT_EQ(method.full_name, "/a.B/C");
+  EXPECT_EQ(method.full_name, "a.B.C");
+  EXPECT_EQ(method.api_kind, ApiKind::kOpen);
   EXPECT_EQ(method.descriptor, nullptr);
   google::protobuf::Arena arena;
   EXPECT_EQ(method.NewRequest(&arena), nullptr);

@@ -50,14 +50,17 @@ class PipelineTest : public ::testing::Test {
     return RunMethod(*method, bytes);
   }
   absl::Status RunMethod(const Method& method, absl::string_view bytes) {
-    const Pipeline pipeline([this](const Call& call, const absl::Status& status,
-                                   absl::Duration took) {
-      steps_.push_back("observe");
-      observed_ = absl::StrCat(call.method().full_name, " ", call.resource(),
-                               " ", absl::StatusCodeToString(status.code()),
-                               " ", call.context().Peer());
-      took_ = took;
-    });
+    const Pipeline pipeline(
+        [this](const Call& call, const absl::Status& status,
+               absl::Duration took) {
+          steps_.push_back("observe");
+          observed_ =
+              absl::StrCat(call.method().full_name, " ", call.resource(), " ",
+                           absl::StatusCodeToString(status.code()), " ",
+                           call.context().Peer());
+          took_ = took;
+        },
+        guard_);
     const FakeContext context{std::string(bytes)};
     Call call(method, context);
     auto begun = pipeline.Begin(call);
@@ -85,7 +88,28 @@ class PipelineTest : public ::testing::Test {
         });
   }
 
+  // Writes down when it is asked, and answers this.
+  class FakeGuard final : public Guard {
+   public:
+    explicit FakeGuard(std::vector<std::string>* steps) : steps_(steps) {}
+    absl::Status CheckCredential(Call& call) override {
+      steps_->push_back(absl::StrCat("credential ", call.resource()));
+      return credential;
+    }
+    absl::Status CheckPermission(const Call& call) override {
+      steps_->push_back(absl::StrCat("permission ", call.resource()));
+      return permission;
+    }
+
+    absl::Status credential;
+    absl::Status permission;
+
+   private:
+    std::vector<std::string>* const steps_;
+  };
+
   MethodTable table_;
+  Guard* guard_ = nullptr;
   api::Session response_;
   std::vector<std::string> steps_;
   std::string seen_request_;
@@ -163,6 +187,25 @@ TEST_F(PipelineTest, EmptyBytesAreARequestWithoutAName) {
   EXPECT_THAT(steps_, ElementsAre("observe"));
 }
 
+TEST_F(PipelineTest, TheGuardIsAskedFirstAndBeforeTheHandler) {
+  ValidateWith(absl::OkStatus());
+  FakeGuard guard(&steps_);
+  guard_ = &guard;
+  EXPECT_TRUE(Run("GetSession", GetSession(kSession)).ok());
+  const std::string permission = absl::StrCat("permission ", kSession);
+  EXPECT_THAT(steps_, ElementsAre("credential ", "validate", permission,
+                                  "handle", "observe"));
+  steps_.clear();
+  guard.permission = absl::PermissionDeniedError("no");
+  EXPECT_EQ(Run("GetSession", GetSession(kSession)), guard.permission);
+  EXPECT_THAT(steps_,
+              ElementsAre("credential ", "validate", permission, "observe"));
+  steps_.clear();
+  guard.credential = absl::UnauthenticatedError("who");
+  EXPECT_EQ(Run("GetSession", "\xff"), guard.credential);
+  EXPECT_THAT(steps_, ElementsAre("credential ", "observe"));
+}
+
 TEST_F(PipelineTest, ValidatorsErrorComesBeforeHandler) {
   ValidateWith(absl::AbortedError("validated"));
   EXPECT_EQ(Run("GetSession", GetSession(kSession)),
@@ -190,7 +233,7 @@ TEST_F(PipelineTest, ObserverIsToldOfEveryCallThatHasEnded) {
   EXPECT_LE(took_, absl::FromChrono(std::chrono::steady_clock::now() - before));
 
   EXPECT_FALSE(RunMethod(UnknownMethod("/a.B/C"), "\xff").ok());
-  EXPECT_EQ(observed_, "/a.B/C  UNIMPLEMENTED fake:peer");
+  EXPECT_EQ(observed_, "a.B.C  UNIMPLEMENTED fake:peer");
 }
 
 TEST_F(PipelineTest, WorksWithoutAnObserver) {
