@@ -14,8 +14,12 @@
 #include "grpc/health/v1/health.pb.h"
 #include "grpcpp/ext/health_check_service_server_builder_option.h"
 #include "grpcpp/grpcpp.h"
+#include "server/auth/authorizer.h"
+#include "server/auth/permissions.h"
+#include "server/auth/policy.h"
 #include "server/call/method.h"
 #include "server/call/pipeline.h"
+#include "server/policy_text.h"
 #include "server/services/control.h"
 #include "server/services/health.h"
 #include "server/services/resources.h"
@@ -122,6 +126,13 @@ absl::StatusOr<DatabaseName> ParseDatabase(absl::string_view option,
   if (name.ok()) return name;
   return absl::InvalidArgumentError(
       absl::StrCat(option, " ", name.status().message()));
+}
+
+absl::StatusOr<std::shared_ptr<const Policy>> MakePolicy(
+    const std::string& text) {
+  auto proto = ParsePolicyText(text);
+  if (!proto.ok()) return proto.status();
+  return Policy::Make(*proto);
 }
 
 // A value in a log line: in quotes, on one line, whatever the text.
@@ -232,16 +243,18 @@ class GrpcRuntime {
 
 class Emulator::Impl {
  public:
-  Impl(EmulatorOptions options, const std::vector<DatabaseName>& databases,
-       SessionTableOptions table_options)
-      : options_(std::move(options)),
+  Impl(const EmulatorOptions& options,
+       const std::vector<DatabaseName>& databases,
+       SessionTableOptions table_options, std::shared_ptr<const Policy> policy)
+      : options_(WithoutSecrets(options)),
         clock_(options_.start_time.has_value()
                    ? std::make_unique<Clock>(*options_.start_time)
                    : std::make_unique<Clock>()),
         store_(clock_.get(), std::move(table_options)),
         catalog_(databases),
         health_(ServiceNames()),
-        pipeline_(MakeObserver(options_)) {
+        auth_(clock_.get(), std::move(policy), options.control_token),
+        pipeline_(MakeObserver(options_), &auth_) {
     const Resources resources = {.store = &store_, .catalog = &catalog_};
     methods_.AddService(SpannerService(), Unimplemented(resources));
     AddSessionMethods(
@@ -253,9 +266,10 @@ class Emulator::Impl {
     for (const auto* service : ControlServices()) {
       methods_.AddService(service, Unimplemented(resources));
     }
-    AddControlMethods(clock_.get(), &store_, methods_);
+    AddControlMethods(clock_.get(), &store_, &auth_, methods_);
     methods_.AddService(HealthService(), Unimplemented(resources));
     health_.AddMethods(methods_);
+    CheckPermissionTable(methods_);
     for (const auto* service : methods_.services()) {
       services_.push_back(std::make_unique<GrpcService>(
           service, &methods_, &pipeline_, &open_calls_));
@@ -336,6 +350,7 @@ class Emulator::Impl {
   }
   Clock& clock() { return *clock_; }
   SessionStore& store() { return store_; }
+  Authorizer& auth() { return auth_; }
 
  private:
   // gRPC waits for connections, not for calls, and a client may look at its
@@ -393,6 +408,13 @@ class Emulator::Impl {
         .write_timeout = options_.http_body_timeout};
   }
 
+  // Tokens are not kept for longer than it takes to digest them.
+  static EmulatorOptions WithoutSecrets(EmulatorOptions options) {
+    options.auth_policy.reset();
+    options.control_token.clear();
+    return options;
+  }
+
   static Pipeline::Observer MakeObserver(const EmulatorOptions& options) {
     if (!options.log_requests || options.log == nullptr) return nullptr;
     return [log = options.log](const Call& call, const absl::Status& status,
@@ -435,6 +457,7 @@ class Emulator::Impl {
   SessionTable store_;
   const DatabaseCatalog catalog_;
   Health health_;
+  Authorizer auth_;
   const Pipeline pipeline_;
   MethodTable methods_;
   std::vector<std::unique_ptr<GrpcService>> services_;
@@ -466,8 +489,17 @@ absl::StatusOr<std::unique_ptr<Emulator>> Emulator::Start(
     if (!name.ok()) return name.status();
     table_options.database_lifetimes.emplace(*std::move(name), lifetimes);
   }
-  auto impl = std::make_unique<Impl>(std::move(options), databases,
-                                     std::move(table_options));
+  std::shared_ptr<const Policy> policy;
+  if (options.auth_policy.has_value()) {
+    auto made = MakePolicy(*options.auth_policy);
+    if (!made.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("auth_policy: ", made.status().message()));
+    }
+    policy = *std::move(made);
+  }
+  auto impl = std::make_unique<Impl>(
+      options, databases, std::move(table_options), std::move(policy));
   if (absl::Status s = impl->Start(); !s.ok()) return s;
   return std::unique_ptr<Emulator>(new Emulator(std::move(impl)));
 }
@@ -491,8 +523,18 @@ Clock& Emulator::clock() { return impl_->clock(); }
 
 SessionStore& Emulator::sessions() { return impl_->store(); }
 
+Authorizer& Emulator::auth() { return impl_->auth(); }
+
+absl::Status Emulator::SetAuthPolicy(const std::string& text) {
+  auto policy = MakePolicy(text);
+  if (!policy.ok()) return policy.status();
+  impl_->auth().SetPolicy(*std::move(policy));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ResetResult> Emulator::Reset(const ResetOptions& options) {
-  auto result = spanner_session_emulator::Reset(impl_->store(), options);
+  auto result =
+      spanner_session_emulator::Reset(impl_->store(), impl_->auth(), options);
   if (result.ok()) return result;
   return absl::InvalidArgumentError(
       absl::StrCat("parts ", result.status().message()));

@@ -20,10 +20,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "grpcpp/channel.h"
+#include "server/auth/authorizer.h"
 #include "server/services/reset.h"
 #include "store/clock.h"
 #include "store/session_store.h"
@@ -66,6 +68,14 @@ struct EmulatorOptions {
   // The full names of the only databases that exist, and so of the only
   // instances. Empty: all exist.
   std::vector<std::string> databases = {};
+
+  // Who may call Spanner's API: the text of a
+  // spanner_session_emulator.v1.AuthPolicy, in protobuf's text format or as
+  // JSON. Without a value everybody may.
+  std::optional<std::string> auth_policy = {};
+  // What callers of the control API need, as `authorization: Bearer`. Empty:
+  // nothing.
+  std::string control_token = {};
 
   // Without a value the clock runs with the system's; with one, it stands at
   // that time until it is moved. It can be switched later; see Clock.
@@ -111,6 +121,13 @@ class Emulator {
   // and looks at sessions by selection, as the control API does:
   //   emulator.sessions().Delete({.scope = database, .multiplexed = true});
   SessionStore& sessions();
+  // Puts another auth policy in force, whose text is as that of
+  // EmulatorOptions::auth_policy. INVALID_ARGUMENT says what is wrong with it;
+  // then the old one stays.
+  absl::Status SetAuthPolicy(const std::string& text);
+  // The auth policy in force and the report of what callers have needed:
+  //   emulator.auth().Report()
+  Authorizer& auth();
   // Brings the emulator, or parts of it, back to how it was at the start; see
   // ResetOptions. INVALID_ARGUMENT for parts that do not go together.
   absl::StatusOr<ResetResult> Reset(const ResetOptions& options = {});

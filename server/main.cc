@@ -13,6 +13,7 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -23,6 +24,7 @@
 #include "absl/flags/usage.h"
 #include "absl/flags/usage_config.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -36,6 +38,24 @@
 #include "server/version.h"
 #include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
+
+namespace spanner_session_emulator {
+
+// The value of a flag that --help does not show.
+struct Secret {
+  std::string text;
+};
+
+bool AbslParseFlag(absl::string_view text, Secret* secret, std::string*) {
+  secret->text = std::string(text);
+  return true;
+}
+
+std::string AbslUnparseFlag(const Secret& secret) {
+  return secret.text.empty() ? "" : "(hidden)";
+}
+
+}  // namespace spanner_session_emulator
 
 ABSL_FLAG(std::string, hostname, "localhost",
           "host name or address whose addresses are all listened on");
@@ -68,6 +88,13 @@ ABSL_FLAG(std::vector<std::string>, databases, {},
           "the only databases that exist, as "
           "projects/P/instances/I/databases/D, separated by commas; empty: all "
           "exist");
+ABSL_FLAG(std::string, auth_policy, "",
+          "a file that says who may call Spanner's API: a "
+          "spanner_session_emulator.v1.AuthPolicy, as JSON or in text format; "
+          "empty: everybody");
+ABSL_FLAG(spanner_session_emulator::Secret, control_token, {},
+          "what callers of the control API need, as `authorization: Bearer`; "
+          "empty: nothing");
 ABSL_FLAG(bool, log_requests, false,
           "log a line for every call, and for what HTTP refuses");
 ABSL_FLAG(std::string, port_file, "",
@@ -134,6 +161,21 @@ absl::Status WriteWhole(const std::string& path, absl::string_view text) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> ReadWhole(absl::string_view flag,
+                                      const std::string& path) {
+  std::ifstream in(path);
+  std::ostringstream text;
+  // An empty file, too, sets a bit that looks like a failure.
+  if (in.is_open() && in.peek() != std::ifstream::traits_type::eof()) {
+    text << in.rdbuf();
+  }
+  if (!in.is_open() || in.bad() || text.bad()) {
+    return absl::UnavailableError(
+        absl::StrCat(flag, ": cannot read ", path, ": ", std::strerror(errno)));
+  }
+  return text.str();
+}
+
 // Waits in a thread of its own, which ends with the process.
 void StopWhenStdinCloses() {
   std::thread([] {
@@ -189,6 +231,13 @@ int Run() {
   options.get_session_counts_as_use =
       absl::GetFlag(FLAGS_get_session_counts_as_use);
   options.databases = absl::GetFlag(FLAGS_databases);
+  if (const std::string path = absl::GetFlag(FLAGS_auth_policy);
+      !path.empty()) {
+    auto text = ReadWhole("--auth_policy", path);
+    if (!text.ok()) return Fail(text.status());
+    options.auth_policy = *std::move(text);
+  }
+  options.control_token = absl::GetFlag(FLAGS_control_token).text;
   options.log = [](absl::string_view line) {
     spdlog::info("{}", std::string(line));
   };

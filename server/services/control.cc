@@ -1,5 +1,6 @@
 #include "server/services/control.h"
 
+#include "spanner_session_emulator/v1/auth.pb.h"
 #include "spanner_session_emulator/v1/clock.pb.h"
 #include "spanner_session_emulator/v1/reset.pb.h"
 #include "spanner_session_emulator/v1/sessions.pb.h"
@@ -8,17 +9,20 @@ namespace spanner_session_emulator {
 
 std::vector<const google::protobuf::ServiceDescriptor*> ControlServices() {
   // No code is generated for services, but their files describe them.
-  return {v1::Clock::descriptor()->file()->FindServiceByName("ClockService"),
-          v1::SessionSelection::descriptor()->file()->FindServiceByName(
-              "SessionService"),
-          v1::ResetRequest::descriptor()->file()->FindServiceByName(
-              "ResetService")};
+  return {
+      v1::Clock::descriptor()->file()->FindServiceByName("ClockService"),
+      v1::SessionSelection::descriptor()->file()->FindServiceByName(
+          "SessionService"),
+      v1::ResetRequest::descriptor()->file()->FindServiceByName("ResetService"),
+      v1::AuthReport::descriptor()->file()->FindServiceByName("AuthService")};
 }
 
-void AddControlMethods(Clock* clock, SessionStore* store, MethodTable& table) {
+void AddControlMethods(Clock* clock, SessionStore* store, Authorizer* auth,
+                       MethodTable& table) {
   AddClockMethods(clock, table);
   AddSessionControlMethods(clock, store, table);
-  AddResetMethods(store, table);
+  AddResetMethods(store, auth, table);
+  AddAuthMethods(auth, table);
 }
 
 }  // namespace spanner_session_emulator

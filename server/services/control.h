@@ -1,12 +1,13 @@
 // The control API, package spanner_session_emulator.v1: what its RPCs mean is
 // said in proto/spanner_session_emulator/v1. These only translate: Clock,
-// SessionStore and Reset() do the work, for C++ users as well.
+// SessionStore, Authorizer and Reset() do the work, for C++ users as well.
 #ifndef SPANNER_SESSION_EMULATOR_SERVER_SERVICES_CONTROL_H_
 #define SPANNER_SESSION_EMULATOR_SERVER_SERVICES_CONTROL_H_
 
 #include <vector>
 
 #include "google/protobuf/descriptor.h"
+#include "server/auth/authorizer.h"
 #include "server/call/method.h"
 #include "store/clock.h"
 #include "store/session_store.h"
@@ -16,15 +17,17 @@ namespace spanner_session_emulator {
 // The services of the control API.
 std::vector<const google::protobuf::ServiceDescriptor*> ControlServices();
 
-// Gives the methods of ControlServices() their handlers. The clock and the
-// store must outlive the table.
-void AddControlMethods(Clock* clock, SessionStore* store, MethodTable& table);
+// Gives the methods of ControlServices() their handlers. What they work on must
+// outlive the table.
+void AddControlMethods(Clock* clock, SessionStore* store, Authorizer* auth,
+                       MethodTable& table);
 
 // The same for one service each.
 void AddClockMethods(Clock* clock, MethodTable& table);
 void AddSessionControlMethods(const Clock* clock, SessionStore* store,
                               MethodTable& table);
-void AddResetMethods(SessionStore* store, MethodTable& table);
+void AddResetMethods(SessionStore* store, Authorizer* auth, MethodTable& table);
+void AddAuthMethods(Authorizer* auth, MethodTable& table);
 
 }  // namespace spanner_session_emulator
 

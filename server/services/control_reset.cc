@@ -23,6 +23,10 @@ v1::ResetRequest::Part ToProto(ResetPart part) {
       return v1::ResetRequest::SESSIONS;
     case ResetPart::kSessionCounts:
       return v1::ResetRequest::SESSION_COUNTS;
+    case ResetPart::kAuthPolicy:
+      return v1::ResetRequest::AUTH_POLICY;
+    case ResetPart::kAuthReport:
+      return v1::ResetRequest::AUTH_REPORT;
   }
   return v1::ResetRequest::PART_UNSPECIFIED;
 }
@@ -41,10 +45,17 @@ absl::Status Validate(Call& call) {
       case v1::ResetRequest::SESSION_COUNTS:
         options.parts.push_back(ResetPart::kSessionCounts);
         break;
+      case v1::ResetRequest::AUTH_POLICY:
+        options.parts.push_back(ResetPart::kAuthPolicy);
+        break;
+      case v1::ResetRequest::AUTH_REPORT:
+        options.parts.push_back(ResetPart::kAuthReport);
+        break;
       default:
         return errors::InvalidField(
             call.method().name, absl::StrCat("parts[", i, "]"),
-            absl::StrCat("must be CLOCK, SESSIONS or SESSION_COUNTS, but is ",
+            absl::StrCat("must be CLOCK, SESSIONS, SESSION_COUNTS, AUTH_POLICY "
+                         "or AUTH_REPORT, but is ",
                          static_cast<int>(request.parts(i))));
     }
   }
@@ -60,14 +71,15 @@ absl::Status Validate(Call& call) {
 
 }  // namespace
 
-void AddResetMethods(SessionStore* store, MethodTable& table) {
+void AddResetMethods(SessionStore* store, Authorizer* auth,
+                     MethodTable& table) {
   table.Set("spanner_session_emulator.v1.ResetService.Reset",
             v1::ResetRequest::default_instance(),
             Unary<v1::ResetRequest, v1::ResetResponse>(
-                [store](Call& call, const v1::ResetRequest&,
-                        v1::ResetResponse& response) {
+                [store, auth](Call& call, const v1::ResetRequest&,
+                              v1::ResetResponse& response) {
                   const auto result =
-                      Reset(*store,
+                      Reset(*store, *auth,
                             std::any_cast<const ResetOptions&>(call.prepared));
                   if (!result.ok()) {
                     return errors::InvalidField(call.method().name, "parts",

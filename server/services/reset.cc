@@ -6,7 +6,7 @@
 
 namespace spanner_session_emulator {
 
-absl::StatusOr<ResetResult> Reset(SessionStore& store,
+absl::StatusOr<ResetResult> Reset(SessionStore& store, Authorizer& auth,
                                   const ResetOptions& options) {
   const bool scoped = !options.scope.is_everything();
   const auto asked_for = [&](ResetPart part) {
@@ -17,19 +17,25 @@ absl::StatusOr<ResetResult> Reset(SessionStore& store,
     if (scoped) {
       return absl::InvalidArgumentError(
           "must not have CLOCK where there is a scope: the clock is one for "
-          "the "
-          "whole server");
+          "the whole server");
     }
     if (!asked_for(ResetPart::kSessions)) {
       return absl::InvalidArgumentError(
           "must have SESSIONS beside CLOCK: the clock goes back, and no "
-          "session "
-          "may live through that");
+          "session may live through that");
     }
   }
+  const bool about_callers =
+      asked_for(ResetPart::kAuthPolicy) || asked_for(ResetPart::kAuthReport);
+  if (scoped && about_callers) {
+    return absl::InvalidArgumentError(
+        "must not have AUTH_POLICY or AUTH_REPORT where there is a scope: they "
+        "are about the whole server");
+  }
   const auto resets = [&](ResetPart part) {
-    return options.parts.empty() ? part != ResetPart::kClock || !scoped
-                                 : asked_for(part);
+    const bool takes_scope =
+        part == ResetPart::kSessions || part == ResetPart::kSessionCounts;
+    return options.parts.empty() ? takes_scope || !scoped : asked_for(part);
   };
   ResetResult result;
   if (resets(ResetPart::kClock)) {
@@ -44,6 +50,14 @@ absl::StatusOr<ResetResult> Reset(SessionStore& store,
   if (resets(ResetPart::kSessionCounts)) {
     store.ResetCounts(options.scope);
     result.parts.push_back(ResetPart::kSessionCounts);
+  }
+  if (resets(ResetPart::kAuthPolicy)) {
+    auth.RestorePolicy();
+    result.parts.push_back(ResetPart::kAuthPolicy);
+  }
+  if (resets(ResetPart::kAuthReport)) {
+    auth.ClearReport();
+    result.parts.push_back(ResetPart::kAuthReport);
   }
   return result;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/auth/authorizer.h"
 #include "store/names.h"
 #include "store/session_store.h"
 
@@ -21,13 +22,17 @@ enum class ResetPart {
   // All sessions are deleted, multiplexed ones too.
   kSessions,
   // Created, deleted and expired count from 0 again, and those that have
-  // expired
-  // are forgotten; the living stay counted.
+  // expired are forgotten; the living stay counted.
   kSessionCounts,
+  // The auth policy is the one of the start, or none. One for the whole server,
+  // so only without a scope.
+  kAuthPolicy,
+  // The auth report begins anew; likewise.
+  kAuthReport,
 };
 
 struct ResetOptions {
-  // Empty: all, or with a scope all but the clock.
+  // Empty: all, or with a scope all those that can have one.
   std::vector<ResetPart> parts = {};
   // Only what belongs to these databases.
   Scope scope = {};
@@ -41,7 +46,7 @@ struct ResetResult {
 // INVALID_ARGUMENT for parts that do not go together or with the scope, whose
 // message fits behind "parts"; then nothing is reset. Thread-safe; cost grows
 // with the number of sessions.
-absl::StatusOr<ResetResult> Reset(SessionStore& store,
+absl::StatusOr<ResetResult> Reset(SessionStore& store, Authorizer& auth,
                                   const ResetOptions& options);
 
 }  // namespace spanner_session_emulator

@@ -9,6 +9,8 @@
 const assert = require('node:assert');
 const {execFile} = require('node:child_process');
 const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 const test = require('node:test');
 const {promisify} = require('node:util');
 const {withServer} = require('../clients/node/server.js');
@@ -49,7 +51,9 @@ for (const file of FILES) {
         .join('')
         .replaceAll('localhost:9010', `localhost:${port}`)
         .replaceAll('localhost:9020', `localhost:${httpPort}`);
-      const {stdout, stderr} = await promisify(execFile)('bash', ['--norc', '-c', script]);
+      // In a folder of its own: a transcript may write files.
+      const cwd = fs.mkdtempSync(path.join(process.env.TEST_TMPDIR || os.tmpdir(), 'transcript-'));
+      const {stdout, stderr} = await promisify(execFile)('bash', ['--norc', '-c', script], {cwd});
       const outputs = stdout.split(`${END}\n`);
       assert.strictEqual(outputs.length, steps.length + 1, stderr);
       steps.forEach(({command, expected}, i) => {

@@ -239,6 +239,7 @@ JsonProblem WithoutValues(const JsonProblem& problem,
   JsonProblem safe;
   const pb::Descriptor* owner = &type;
   const pb::FieldDescriptor* field = nullptr;
+  bool is_index = false;  // An element of a list, not the list.
   for (const absl::string_view part : absl::StrSplit(problem.field, '.')) {
     const std::string name(part.substr(0, part.find('[')));
     absl::string_view index = part.substr(name.size());
@@ -248,9 +249,9 @@ JsonProblem WithoutValues(const JsonProblem& problem,
       if (next == nullptr) next = owner->FindFieldByCamelcaseName(name);
     }
     int number = 0;
-    const bool is_index = absl::ConsumePrefix(&index, "[") &&
-                          absl::ConsumeSuffix(&index, "]") &&
-                          absl::SimpleAtoi(index, &number);
+    is_index = absl::ConsumePrefix(&index, "[") &&
+               absl::ConsumeSuffix(&index, "]") &&
+               absl::SimpleAtoi(index, &number);
     if (next == nullptr || (part.size() > name.size() && !is_index)) {
       std::vector<absl::string_view> names;
       for (int i = 0; owner != nullptr && i < owner->field_count(); ++i) {
@@ -266,7 +267,7 @@ JsonProblem WithoutValues(const JsonProblem& problem,
     if (is_index) absl::StrAppend(&safe.field, "[", number, "]");
   }
   safe.text = absl::StrCat(
-      "must be ", field->is_repeated() ? "a list of " : "of type ",
+      "must be ", field->is_repeated() && !is_index ? "a list of " : "of type ",
       field->message_type() != nullptr ? field->message_type()->full_name()
                                        : field->type_name());
   return safe;

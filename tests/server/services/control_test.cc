@@ -19,6 +19,7 @@
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
 #include "server/emulator.h"
+#include "spanner_session_emulator/v1/auth.grpc.pb.h"
 #include "spanner_session_emulator/v1/clock.grpc.pb.h"
 #include "spanner_session_emulator/v1/reset.grpc.pb.h"
 #include "spanner_session_emulator/v1/sessions.grpc.pb.h"
@@ -669,7 +670,9 @@ TEST_P(ControlTest, ResetBringsBackTheBeginning) {
   const auto response = Reset().value();
   EXPECT_THAT(response.parts(),
               ElementsAre(v1::ResetRequest::CLOCK, v1::ResetRequest::SESSIONS,
-                          v1::ResetRequest::SESSION_COUNTS));
+                          v1::ResetRequest::SESSION_COUNTS,
+                          v1::ResetRequest::AUTH_POLICY,
+                          v1::ResetRequest::AUTH_REPORT));
   EXPECT_EQ(response.deleted_session_count(), 2);
   EXPECT_FALSE(Alive(name));
   EXPECT_FALSE(Alive(multiplexed));
@@ -727,9 +730,17 @@ TEST_P(ControlTest, ResetsThatMakeNoSenseAreInvalidAndDoNothing) {
            {"parts: CLOCK parts: SESSION_COUNTS",
             "parts must have SESSIONS beside CLOCK"},
            {"parts: SESSIONS parts: PART_UNSPECIFIED",
-            "parts[1] must be CLOCK, SESSIONS or SESSION_COUNTS, but is 0"},
+            "parts[1] must be CLOCK, SESSIONS, SESSION_COUNTS, AUTH_POLICY or "
+            "AUTH_REPORT, but is 0"},
            {"parts: 99",
-            "parts[0] must be CLOCK, SESSIONS or SESSION_COUNTS, but is 99"},
+            "parts[0] must be CLOCK, SESSIONS, SESSION_COUNTS, AUTH_POLICY or "
+            "AUTH_REPORT, but is 99"},
+           {"parts: AUTH_POLICY scope: 'projects/p'",
+            "parts must not have AUTH_POLICY or AUTH_REPORT where there is a "
+            "scope"},
+           {"parts: AUTH_REPORT scope: 'projects/p'",
+            "parts must not have AUTH_POLICY or AUTH_REPORT where there is a "
+            "scope"},
            {"scope: 'p'", "scope must be empty (everything), "}}) {
     EXPECT_THAT(
         Reset(request),
@@ -756,43 +767,62 @@ TEST(ControlProtoTest, EveryMethodHasItsPlaceInRest) {
   std::vector<std::string> places;
   for (const auto* file : {v1::Clock::descriptor()->file(),
                            v1::SessionCounts::descriptor()->file(),
-                           v1::ResetRequest::descriptor()->file()}) {
+                           v1::ResetRequest::descriptor()->file(),
+                           v1::AuthReport::descriptor()->file()}) {
     for (int i = 0; i < file->service(0)->method_count(); ++i) {
       const auto* method = file->service(0)->method(i);
       const google::api::HttpRule& rule =
           method->options().GetExtension(google::api::http);
       // What is read takes its fields from the query, what changes something
       // from the body.
-      EXPECT_EQ(rule.body(), rule.get().empty() ? "*" : "") << method->name();
+      const absl::string_view body =
+          method->name() == "SetAuthPolicy" ? "policy" : "*";
+      EXPECT_EQ(rule.body(), rule.get().empty() ? body : "") << method->name();
       places.push_back(
           absl::StrCat(method->name(), rule.get().empty() ? " POST " : " GET ",
                        rule.get().empty() ? rule.post() : rule.get()));
     }
   }
-  EXPECT_THAT(places,
-              ElementsAre("GetClock GET /emulator/v1/clock",
-                          "AdvanceClock POST /emulator/v1/clock:advance",
-                          "SetClock POST /emulator/v1/clock:set",
-                          "RunClock POST /emulator/v1/clock:run",
-                          "StopClock POST /emulator/v1/clock:stop",
-                          "ExpireSessions POST /emulator/v1/sessions:expire",
-                          "DeleteSessions POST /emulator/v1/sessions:delete",
-                          "GetSessionCounts GET /emulator/v1/sessionCounts",
-                          "ListLeakedSessions GET /emulator/v1/leakedSessions",
-                          "Reset POST /emulator/v1:reset"));
+  EXPECT_THAT(
+      places,
+      ElementsAre("GetClock GET /emulator/v1/clock",
+                  "AdvanceClock POST /emulator/v1/clock:advance",
+                  "SetClock POST /emulator/v1/clock:set",
+                  "RunClock POST /emulator/v1/clock:run",
+                  "StopClock POST /emulator/v1/clock:stop",
+                  "ExpireSessions POST /emulator/v1/sessions:expire",
+                  "DeleteSessions POST /emulator/v1/sessions:delete",
+                  "GetSessionCounts GET /emulator/v1/sessionCounts",
+                  "ListLeakedSessions GET /emulator/v1/leakedSessions",
+                  "Reset POST /emulator/v1:reset",
+                  "GetAuthPolicy GET /emulator/v1/authPolicy",
+                  "SetAuthPolicy POST /emulator/v1/authPolicy:set",
+                  "RemoveAuthPolicy POST /emulator/v1/authPolicy:remove",
+                  "GetAuthReport GET /emulator/v1/authReport",
+                  "ClearAuthReport POST /emulator/v1/authReport:clear"));
 }
 
 TEST(ControlProtoTest, EveryFieldHasItsBehavior) {
   for (const auto* file : {v1::Clock::descriptor()->file(),
                            v1::SessionCounts::descriptor()->file(),
-                           v1::ResetRequest::descriptor()->file()}) {
+                           v1::ResetRequest::descriptor()->file(),
+                           v1::AuthReport::descriptor()->file(),
+                           v1::AuthPolicy::descriptor()->file()}) {
+    std::vector<const google::protobuf::Descriptor*> messages;
     for (int i = 0; i < file->message_type_count(); ++i) {
-      const auto* message = file->message_type(i);
-      for (int j = 0; j < message->field_count(); ++j) {
-        EXPECT_EQ(message->field(j)->options().ExtensionSize(
-                      google::api::field_behavior),
-                  1)
-            << message->field(j)->full_name();
+      messages.push_back(file->message_type(i));
+    }
+    for (size_t i = 0; i < messages.size(); ++i) {
+      for (int j = 0; j < messages[i]->nested_type_count(); ++j) {
+        messages.push_back(messages[i]->nested_type(j));
+      }
+      if (messages[i]->options().map_entry()) continue;
+      for (int j = 0; j < messages[i]->field_count(); ++j) {
+        const auto* field = messages[i]->field(j);
+        // A token is required, and for input only.
+        EXPECT_EQ(field->options().ExtensionSize(google::api::field_behavior),
+                  field->name() == "token" ? 2 : 1)
+            << field->full_name();
       }
     }
   }

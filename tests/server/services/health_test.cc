@@ -28,6 +28,7 @@ using ::testing::UnorderedElementsAre;
 
 constexpr char kSpannerService[] = "google.spanner.v1.Spanner";
 constexpr char kClockService[] = "spanner_session_emulator.v1.ClockService";
+constexpr char kAuthService[] = "spanner_session_emulator.v1.AuthService";
 constexpr char kResetService[] = "spanner_session_emulator.v1.ResetService";
 constexpr char kSessionService[] = "spanner_session_emulator.v1.SessionService";
 
@@ -98,8 +99,8 @@ class HealthTest : public ::testing::TestWithParam<Transport> {
 INSTANTIATE_TRANSPORTS(HealthTest);
 
 TEST_P(HealthTest, CheckOfTheServerAndOfItsServicesIsServing) {
-  for (const char* service :
-       {"", kSpannerService, kClockService, kResetService, kSessionService}) {
+  for (const char* service : {"", kSpannerService, kAuthService, kClockService,
+                              kResetService, kSessionService}) {
     EXPECT_THAT(Check(*stub_, service), Is(Status::SERVING));
   }
 }
@@ -133,6 +134,7 @@ TEST_P(HealthTest, ListNamesTheServerAndItsServices) {
   EXPECT_THAT(statuses,
               UnorderedElementsAre(Pair("", Status::SERVING),
                                    Pair(kSpannerService, Status::SERVING),
+                                   Pair(kAuthService, Status::SERVING),
                                    Pair(kClockService, Status::SERVING),
                                    Pair(kResetService, Status::SERVING),
                                    Pair(kSessionService, Status::SERVING)));
