@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Server CPU per GetSession, of the emulator and of noop_server, under h2load.
 
-Both servers run all the time and take turns under the same load, so that what
-else the machine does meets both alike; the ratio is taken pair by pair. h2load
-cannot rotate bodies: every call asks for the same one of the sessions created.
+With --baseline it is another emulator that the first is compared with, and with
+--principals the same one without an auth policy. Both servers run all the time
+and take turns under the same load, so that what else the machine does meets
+both alike; the ratio is taken pair by pair. h2load cannot rotate bodies: every
+call asks for the same one of the sessions created.
 """
 
 import argparse
@@ -20,6 +22,11 @@ import time
 from pathlib import Path
 
 PATIENCE = 10  # Seconds for a server to start or to stop.
+
+
+def token_of(number):
+    """As long as Google's tokens are."""
+    return f"ya29.{number:0220}"
 
 
 class Server:
@@ -72,13 +79,14 @@ class Server:
 class Round:
     """What one h2load run says about one server."""
 
-    def __init__(self, server, requests, body, directory):
+    def __init__(self, server, requests, body, token, directory):
         log = Path(directory, "requests.log")
         log.unlink(missing_ok=True)  # h2load appends.
         before = server.cpu_ns()
         report = subprocess.run(
             ["h2load", "-c", "4", "-m", "16", "-n", str(requests),
              "-H", "content-type: application/grpc", "-H", "te: trailers",
+             *(["-H", f"authorization: Bearer {token}"] if token else []),
              "-d", str(body), f"--log-file={log}",
              f"http://127.0.0.1:{server.port}"
              "/google.spanner.v1.Spanner/GetSession"],
@@ -103,11 +111,22 @@ class Round:
             raise RuntimeError(f"not every call to {name} succeeded:\n{report}")
 
 
-def make_sessions(tool, port, count):
+def make_sessions(tool, port, count, token):
     """Creates sessions, which also proves that GetSession answers OK."""
     return subprocess.run(
-        [tool, f"--target=127.0.0.1:{port}", f"--count={count}"], check=True,
+        [tool, f"--target=127.0.0.1:{port}", f"--count={count}",
+         f"--token={token}"], check=True,
         stdout=subprocess.PIPE, text=True, timeout=120).stdout.split()
+
+
+def write_policy(path, principals):
+    """So many principals, each with a role on a database."""
+    path.write_text(json.dumps({"principals": [
+        {"name": f"app-{i}@p.iam.gserviceaccount.com", "token": token_of(i),
+         "expireTime": "2100-01-01T00:00:00Z",
+         "grants": [{"roles": ["roles/spanner.databaseUser"],
+                     "resources": ["projects/p/instances/i/databases/d"]}]}
+        for i in range(principals)]}))
 
 
 def grpc_frame(name):
@@ -144,6 +163,12 @@ def main():
         help="the emulator, with more flags if need be; without it\n"
              "noop_server is measured against itself, to show how far to\n"
              "trust a ratio")
+    parser.add_argument(
+        "--baseline", help="an emulator to compare with, not noop_server")
+    parser.add_argument(
+        "--principals", type=int, default=0,
+        help="with an auth policy of so many, compared with none; a token is\n"
+             "sent to both")
     parser.add_argument("--tools", default="bazel-bin/bench",
                         help="where noop_server and make_sessions are")
     parser.add_argument("--rounds", type=int, default=15)
@@ -153,29 +178,48 @@ def main():
     args = parser.parse_args()
 
     noop = [f"{args.tools}/noop_server", "--port=0"]
+
+    def emulator(path):
+        return shlex.split(path) + ["--hostname=127.0.0.1", "--grpc_port=0",
+                                    "--http_port=0"]
+
     names = ("emulator" if args.server else "noop again", "noop")
-    command = (shlex.split(args.server) + ["--hostname=127.0.0.1",
-                                           "--grpc_port=0", "--http_port=0"]
-               if args.server else noop)
+    commands = [emulator(args.server) if args.server else noop, noop]
+    token = ""
+    if args.baseline:
+        names = ("emulator", "baseline")
+        commands[1] = emulator(args.baseline)
     with tempfile.TemporaryDirectory() as directory:
+        if args.principals:
+            names = ("with a policy", "without")
+            policy = Path(directory, "policy.json")
+            write_policy(policy, args.principals)
+            token = token_of(args.principals // 2)
+            commands[1] = commands[0]
+            commands[0] = [*commands[0], f"--auth_policy={policy}"]
         servers = []
         try:
-            servers.append(Server(names[0], command, directory))
-            servers.append(Server(names[1], noop, directory))
+            for name, command in zip(names, commands):
+                servers.append(Server(name, command, directory))
+            bodies = {}
             session = "projects/p/instances/i/databases/d/sessions/none"
-            if args.server:
-                session = make_sessions(f"{args.tools}/make_sessions",
-                                        servers[0].port, args.sessions)[0]
-            body = Path(directory, "body")
-            body.write_bytes(grpc_frame(session))
+            for server, command in zip(servers, commands):
+                if command is not noop:
+                    session = make_sessions(f"{args.tools}/make_sessions",
+                                            server.port, args.sessions,
+                                            token)[0]
+                bodies[server] = Path(directory, f"{server.name}.body")
+                bodies[server].write_bytes(grpc_frame(session))
 
             for server in servers:  # Warm up.
-                Round(server, min(args.requests, 10000), body, directory)
+                Round(server, min(args.requests, 10000), bodies[server], token,
+                      directory)
             results = {server: [] for server in servers}
             for number in range(args.rounds):
                 for server in servers[::-1 if number % 2 else 1]:
                     results[server].append(
-                        Round(server, args.requests, body, directory))
+                        Round(server, args.requests, bodies[server], token,
+                              directory))
                 print(f"round {number + 1} of {args.rounds}", file=sys.stderr)
         finally:
             for server in servers:

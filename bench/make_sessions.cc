@@ -18,6 +18,7 @@ ABSL_FLAG(std::string, target, "127.0.0.1:9010", "The server.");
 ABSL_FLAG(int, count, 1000, "How many sessions to create.");
 ABSL_FLAG(std::string, database, "projects/p/instances/i/databases/d",
           "Where to create them.");
+ABSL_FLAG(std::string, token, "", "Sent as `authorization: Bearer`.");
 
 namespace {
 
@@ -37,6 +38,9 @@ std::unique_ptr<grpc::ClientContext> Context() {
   context->set_wait_for_ready(true);
   context->set_deadline(std::chrono::system_clock::now() +
                         std::chrono::seconds(10));
+  if (const std::string token = absl::GetFlag(FLAGS_token); !token.empty()) {
+    context->AddMetadata("authorization", "Bearer " + token);
+  }
   return context;
 }
 
