@@ -29,6 +29,9 @@ constexpr size_t kMaxReadAhead = 64 << 10;
 // second buffer does.
 constexpr size_t kMaxCopy = 4 << 10;
 
+// As many as this, of 16 KiB, are encrypted before others have their turn.
+constexpr int kTlsRecordsAtOnce = 16;
+
 // How long a client has to close its side when all is sent. Closing at once
 // could destroy the reply on its way if the client is still sending.
 constexpr absl::Duration kLingerTimeout = absl::Seconds(1);
@@ -108,16 +111,25 @@ void HttpConnection::Start(FileDescriptor socket) {
     Close();
     return;
   }
+  if (options_.tls != nullptr) {
+    Handler([this] { StartTls(); })();
+    return;
+  }
   Process();
 }
 
 void HttpConnection::Drain() {
   draining_ = true;
-  if (phase_ == Phase::kReading && awaiting_ == Awaiting::kRequest) Close();
+  if (phase_ == Phase::kHandshaking ||
+      (phase_ == Phase::kReading && awaiting_ == Awaiting::kRequest)) {
+    Close();
+  }
 }
 
 void HttpConnection::Close() {
   if (phase_ == Phase::kClosed) return;
+  // A reply that is cut must not look as if it ended here.
+  if (tls_ != nullptr && phase_ == Phase::kReading) (void)tls_->CloseNotify();
   phase_ = Phase::kClosed;
   closed_ = true;
   if (wake_link_ != nullptr) {
@@ -130,6 +142,98 @@ void HttpConnection::Close() {
   socket_.close(ignored);
   timer_.cancel();
   on_closed_(this);
+}
+
+// ---- TLS -------------------------------------------------------------------
+
+void HttpConnection::StartTls() {
+  phase_ = Phase::kHandshaking;
+  SetTimeout(options_.header_timeout);
+  tls_ = std::make_unique<TlsStream>(*options_.tls, socket_.native_handle());
+  Handshake();
+}
+
+void HttpConnection::Handshake() {
+  switch (const TlsStream::Result result = tls_->Handshake()) {
+    case TlsStream::Result::kDone:
+      phase_ = Phase::kReading;
+      Process();
+      break;
+    case TlsStream::Result::kWantsRead:
+    case TlsStream::Result::kWantsWrite:
+      AwaitTls(result, [this] { Handshake(); });
+      break;
+    case TlsStream::Result::kPlainHttp:
+      tls_.reset();
+      HandleProblem(HttpProblem::kMalformed);
+      break;
+    case TlsStream::Result::kEnd:
+    case TlsStream::Result::kFailed:
+      // What the client has been told is to reach it.
+      tls_.reset();
+      Linger();
+      break;
+  }
+}
+
+template <typename F>
+void HttpConnection::AwaitTls(TlsStream::Result result, F step) {
+  socket_.async_wait(result == TlsStream::Result::kWantsRead
+                         ? asio::socket_base::wait_read
+                         : asio::socket_base::wait_write,
+                     Handler([this, step](const Error& error) {
+                       if (error) {
+                         Close();
+                       } else {
+                         step();
+                       }
+                     }));
+}
+
+void HttpConnection::ReadTls(absl::Span<char> space) {
+  size_t size = 0;
+  switch (const TlsStream::Result result = tls_->Read(space, &size)) {
+    case TlsStream::Result::kDone:
+      OnRead(Error(), size);
+      break;
+    case TlsStream::Result::kWantsRead:
+    case TlsStream::Result::kWantsWrite:
+      AwaitTls(result, [this, space] { ReadTls(space); });
+      break;
+    case TlsStream::Result::kEnd:
+      OnRead(asio::error::eof, 0);
+      break;
+    case TlsStream::Result::kPlainHttp:
+    case TlsStream::Result::kFailed:
+      OnRead(asio::error::connection_reset, 0);
+      break;
+  }
+}
+
+// Returns whether all is sent.
+bool HttpConnection::SendTls() {
+  TlsStream::Result result = TlsStream::Result::kWantsWrite;
+  for (int i = 0; i < kTlsRecordsAtOnce && !AllIsSent(); ++i) {
+    const asio::const_buffer next = Unsent().front();
+    size_t size = 0;
+    result = tls_->Write({static_cast<const char*>(next.data()), next.size()},
+                         &size);
+    if (result == TlsStream::Result::kWantsRead ||
+        result == TlsStream::Result::kWantsWrite) {
+      break;
+    }
+    if (result != TlsStream::Result::kDone) {
+      Close();
+      return false;
+    }
+    sent_ += size;
+  }
+  if (AllIsSent()) return true;
+  SetTimeout(options_.write_timeout);
+  AwaitTls(result, [this] {
+    if (SendTls()) OnAllSent();
+  });
+  return false;
 }
 
 // ---- Requests and complete replies -----------------------------------------
@@ -299,6 +403,15 @@ bool HttpConnection::FinishReply() {
 }
 
 void HttpConnection::Linger() {
+  if (tls_ != nullptr) {
+    const TlsStream::Result result = tls_->CloseNotify();
+    if (result == TlsStream::Result::kWantsWrite) {
+      phase_ = Phase::kLingering;
+      SetTimeout(options_.write_timeout);
+      AwaitTls(result, [this] { Linger(); });
+      return;
+    }
+  }
   Error ignored;
   socket_.shutdown(asio::socket_base::shutdown_send, ignored);
   if (end_of_input_) {
@@ -415,6 +528,15 @@ void HttpConnection::Read() {
   if (phase_ == Phase::kLingering) input_.Discard();
   reading_ = true;
   const absl::Span<char> space = input_.Space();
+  if (tls_ != nullptr) {
+    if (tls_->HasPending()) {
+      asio::post(context_, Handler([this, space] { ReadTls(space); }));
+    } else {
+      AwaitTls(TlsStream::Result::kWantsRead,
+               [this, space] { ReadTls(space); });
+    }
+    return;
+  }
   socket_.async_read_some(asio::buffer(space.data(), space.size()),
                           Handler([this](const Error& error, size_t size) {
                             OnRead(error, size);
@@ -445,6 +567,7 @@ void HttpConnection::OnRead(const Error& error, size_t size) {
     case Phase::kLingering:
       Read();
       break;
+    case Phase::kHandshaking:
     case Phase::kContinuing:
     case Phase::kHandling:
     case Phase::kReplying:
@@ -481,6 +604,7 @@ bool HttpConnection::Send() {
     tail_ = "";
   }
   sent_ = 0;
+  if (tls_ != nullptr) return SendTls();
   const auto unsent = Unsent();
   Error error;
   // Nearly always the kernel takes all at once. A single buffer it takes by a
@@ -491,7 +615,7 @@ bool HttpConnection::Send() {
     Close();
     return false;
   }
-  if (sent_ == head_.size() + body_.size() + tail_.size()) return true;
+  if (AllIsSent()) return true;
   SetTimeout(options_.write_timeout);
   SendRest();
   return false;
@@ -510,11 +634,15 @@ void HttpConnection::OnSent(const Error& error, size_t size) {
     return;
   }
   sent_ += size;
-  if (sent_ < head_.size() + body_.size() + tail_.size()) {
+  if (!AllIsSent()) {
     SetTimeout(options_.write_timeout);
     SendRest();
     return;
   }
+  OnAllSent();
+}
+
+void HttpConnection::OnAllSent() {
   if (phase_ == Phase::kContinuing) {
     phase_ = Phase::kReading;
     SetTimeout(options_.body_timeout);

@@ -25,6 +25,7 @@
 #include "server/transport/http_input.h"
 #include "server/transport/http_server.h"
 #include "server/transport/http_workers.h"
+#include "server/transport/tls.h"
 #include "store/mutex.h"
 
 namespace spanner_session_emulator {
@@ -55,12 +56,13 @@ class HttpConnection final
   using Error = boost::system::error_code;
 
   enum class Phase {
-    kReading,     // A request, or waiting for one.
-    kContinuing,  // Asking for the request's body.
-    kHandling,    // A worker has the request, which must not move.
-    kReplying,    // Sending a complete reply.
-    kStreaming,   // Sending what the source says.
-    kLingering,   // All is sent: waiting for the client to close.
+    kHandshaking,  // TLS is not yet agreed on.
+    kReading,      // A request, or waiting for one.
+    kContinuing,   // Asking for the request's body.
+    kHandling,     // A worker has the request, which must not move.
+    kReplying,     // Sending a complete reply.
+    kStreaming,    // Sending what the source says.
+    kLingering,    // All is sent: waiting for the client to close.
     kClosed,
   };
 
@@ -78,6 +80,15 @@ class HttpConnection final
   // memory or the like.
   template <typename F>
   auto Handler(F function);
+
+  // TLS, where the options ask for it.
+  void StartTls();
+  void Handshake();
+  // Calls `step` again when `result`, of a step that is not done, says so.
+  template <typename F>
+  void AwaitTls(TlsStream::Result result, F step);
+  void ReadTls(absl::Span<char> space);
+  bool SendTls();
 
   // Steps that return bool return whether the caller is to go on: false if the
   // connection waits for something, or is closed.
@@ -111,6 +122,10 @@ class HttpConnection final
   bool Send();
   void SendRest();
   void OnSent(const Error& error, size_t size);
+  void OnAllSent();
+  bool AllIsSent() const {
+    return sent_ == head_.size() + body_.size() + tail_.size();
+  }
   // Without empty ones; valid until the next call.
   absl::Span<const boost::asio::const_buffer> Unsent();
 
@@ -125,6 +140,7 @@ class HttpConnection final
   const std::string peer_;
   const std::function<void(HttpConnection*)> on_closed_;
   boost::asio::generic::stream_protocol::socket socket_;
+  std::unique_ptr<TlsStream> tls_;  // Null: there is none.
 
   Phase phase_ = Phase::kReading;
   bool draining_ = false;

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/transport/http.h"
+#include "server/transport/tls.h"
 
 namespace spanner_session_emulator {
 
@@ -20,6 +21,9 @@ struct HttpServerOptions {
   std::string hostname = "localhost";
   // 0 … 65535; 0: one that is free on all addresses.
   int port = 0;
+
+  // Set: HTTP is spoken by TLS only.
+  std::shared_ptr<const TlsContext> tls = nullptr;
 
   // Called in any of the server's threads, in several at a time.
   HttpHandler handler;
@@ -41,10 +45,11 @@ struct HttpServerOptions {
 
   // All from their beginning, or the last byte that moved, whichever is said.
   // absl::InfiniteDuration() for none.
-  absl::Duration idle_timeout = absl::Minutes(10);    // From reply to request.
-  absl::Duration header_timeout = absl::Seconds(60);  // From its first byte.
-  absl::Duration body_timeout = absl::Seconds(60);    // Without any byte of it.
-  absl::Duration write_timeout = absl::Seconds(60);   // Without any byte taken.
+  absl::Duration idle_timeout = absl::Minutes(10);  // From reply to request.
+  // From its first byte; and the same again for TLS before the first request.
+  absl::Duration header_timeout = absl::Seconds(60);
+  absl::Duration body_timeout = absl::Seconds(60);   // Without any byte of it.
+  absl::Duration write_timeout = absl::Seconds(60);  // Without any byte taken.
 
   // 0: as many as there are CPUs, but at most 4.
   int threads = 0;
@@ -63,6 +68,10 @@ struct HttpServerOptions {
 // is chunked, or for HTTP/1.0 ends with the connection. While it lasts, the
 // client's half of the connection is watched, and its end counts as the end of
 // the client; a client that closes its half early does get complete replies.
+//
+// By TLS, all is the same. The client's half of the connection ends when it
+// says so (close_notify); one that goes without a word counts as gone. A client
+// that speaks HTTP without TLS is answered with kMalformed, without TLS.
 //
 // Connections need not come from the server's own sockets: one port for gRPC
 // and HTTP is possible with somebody who accepts, looks at the first bytes (by

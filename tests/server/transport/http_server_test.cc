@@ -24,8 +24,10 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/transport/file_descriptor.h"
+#include "server/transport/tls.h"
 #include "store/mutex.h"
 #include "tests/server/transport/http_testing.h"
+#include "tests/server/transport/tls_testing.h"
 
 namespace spanner_session_emulator {
 namespace {
@@ -51,6 +53,16 @@ HttpServerOptions Options(HttpHandler handler = Echo) {
   options.idle_timeout = options.header_timeout = options.body_timeout =
       options.write_timeout = kForever;
   options.threads = 1;
+#if HTTP_SERVER_TEST_TLS
+  static const auto* const kAuthority = new TestAuthority;
+  static const auto* const kPair = new TestPair(kAuthority->Sign());
+  static const auto* const kClients =
+      new TlsTestOptions{.ca = kAuthority->pem()};
+  options.tls = *TlsContext::Create({.certificate_chain = kPair->certificate,
+                                     .private_key = kPair->key,
+                                     .client_ca = ""});
+  HttpTestClient::ConnectByTls(kClients);
+#endif
   return options;
 }
 

@@ -18,6 +18,8 @@ namespace {
 
 constexpr auto kPatience = std::chrono::seconds(30);
 
+const TlsTestOptions* tls_options = nullptr;
+
 }  // namespace
 
 std::string HttpTestResponse::Header(absl::string_view name) const {
@@ -47,6 +49,13 @@ HttpTestClient::HttpTestClient(int port, const std::string& address) {
     connected_ = connect(socket_.get(), reinterpret_cast<sockaddr*>(&ipv4),
                          sizeof(ipv4)) == 0;
   }
+  if (connected_ && tls_options != nullptr) {
+    connected_ = StartTls(*tls_options).empty();
+  }
+}
+
+void HttpTestClient::ConnectByTls(const TlsTestOptions* options) {
+  tls_options = options;
 }
 
 HttpTestClient::HttpTestClient(FileDescriptor socket)
@@ -58,10 +67,25 @@ HttpTestClient::HttpTestClient(FileDescriptor socket)
              sizeof(patience));
 }
 
+std::string HttpTestClient::StartTls(const TlsTestOptions& options) {
+  tls_ = std::make_unique<TlsTestClient>(socket_.get(), options);
+  return tls_->Handshake();
+}
+
+ssize_t HttpTestClient::SendSome(absl::string_view bytes) {
+  return tls_ != nullptr
+             ? tls_->Send(bytes)
+             : send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+}
+
+ssize_t HttpTestClient::ReceiveSome(char* space, size_t size) {
+  return tls_ != nullptr ? tls_->Receive(space, size)
+                         : recv(socket_.get(), space, size, 0);
+}
+
 bool HttpTestClient::Send(absl::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t sent =
-        send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t sent = SendSome(bytes);
     if (sent <= 0) return false;
     bytes.remove_prefix(static_cast<size_t>(sent));
   }
@@ -70,7 +94,7 @@ bool HttpTestClient::Send(absl::string_view bytes) {
 
 bool HttpTestClient::Receive() {
   char buffer[16 << 10];
-  const ssize_t size = recv(socket_.get(), buffer, sizeof(buffer), 0);
+  const ssize_t size = ReceiveSome(buffer, sizeof(buffer));
   if (size < 0) reset_ = errno == ECONNRESET;
   if (size <= 0) return false;
   received_.append(buffer, static_cast<size_t>(size));
@@ -178,12 +202,18 @@ HttpTestResponse HttpTestClient::Ask(absl::string_view bytes) {
 bool HttpTestClient::ReadEnd() {
   if (!received_.empty()) return false;
   char byte;
-  const ssize_t size = recv(socket_.get(), &byte, 1, 0);
+  const ssize_t size = ReceiveSome(&byte, 1);
   if (size < 0) reset_ = errno == ECONNRESET;
   return size == 0 || reset_;
 }
 
-void HttpTestClient::CloseSending() { shutdown(socket_.get(), SHUT_WR); }
+void HttpTestClient::CloseSending() {
+  if (tls_ != nullptr) {
+    tls_->CloseSending();
+  } else {
+    shutdown(socket_.get(), SHUT_WR);
+  }
+}
 
 void HttpTestClient::Close() { socket_ = FileDescriptor(); }
 

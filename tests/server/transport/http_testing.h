@@ -15,6 +15,7 @@
 #include "server/transport/file_descriptor.h"
 #include "server/transport/http.h"
 #include "store/mutex.h"
+#include "tests/server/transport/tls_testing.h"
 
 namespace spanner_session_emulator {
 
@@ -36,6 +37,16 @@ class HttpTestClient {
  public:
   explicit HttpTestClient(int port, const std::string& address = "127.0.0.1");
   explicit HttpTestClient(FileDescriptor socket);
+
+  // Has every client that connects from now on begin with StartTls(); null:
+  // none. The options must outlive them all.
+  static void ConnectByTls(const TlsTestOptions* options);
+
+  // By TLS, over a connection on which nothing has been said yet. Returns what
+  // went wrong, in OpenSSL's words; nothing if it went well. With TLS 1.3 a
+  // server may turn a client away only afterwards.
+  std::string StartTls(const TlsTestOptions& options);
+  TlsTestClient& tls() { return *tls_; }
 
   bool connected() const { return connected_; }
 
@@ -70,11 +81,15 @@ class HttpTestClient {
  private:
   enum class Framing { kNone, kLength, kChunked, kEnd };
 
+  // As send() and recv(), by TLS if it was started.
+  ssize_t SendSome(absl::string_view bytes);
+  ssize_t ReceiveSome(char* space, size_t size);
   bool Receive();
   std::optional<std::string> ReadLine();
   std::optional<std::string> ReadBytes(size_t size);
 
   FileDescriptor socket_;
+  std::unique_ptr<TlsTestClient> tls_;  // Null: there is none.
   bool connected_ = false;
   bool reset_ = false;
   std::string received_;
