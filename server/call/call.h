@@ -33,6 +33,9 @@ class CallContext {
   virtual ~CallContext() = default;
   // The other end, as `ipv4:127.0.0.1:4711`.
   virtual std::string Peer() const = 0;
+  // The host that the client wanted, maybe with a port, as it has written it:
+  // gRPC's `:authority`, HTTP's `Host`. Valid as long as the call.
+  virtual absl::string_view Authority() const = 0;
   // The value of a header (gRPC: of a metadata entry), by its name in lower
   // case; where there are several, one of them. Valid as long as the call.
   virtual std::optional<absl::string_view> Header(

@@ -177,6 +177,22 @@ absl::Status ControlTokenWrong() {
               "with (--control_token), but `authorization` has another");
 }
 
+absl::Status InvalidRegionalRequest(absl::string_view endpoint,
+                                    absl::string_view location,
+                                    absl::string_view right_endpoint) {
+  constexpr char kReason[] = "InvalidRegionalRequest";
+  google::rpc::ErrorInfo info;
+  info.set_reason(kReason);
+  info.set_domain("spanner.googleapis.com");
+  (*info.mutable_metadata())["endpoint"] = Cut(endpoint);
+  (*info.mutable_metadata())["location"] = std::string(location);
+  return Make(absl::StatusCode::kInvalidArgument,
+              absl::StrCat(kReason, ": the endpoint ", endpoint,
+                           " does not serve the location ", location, ", but ",
+                           right_endpoint, " does"),
+              "ErrorInfo", info);
+}
+
 absl::Status TooManySessions(int64_t max_sessions) {
   return Make(absl::StatusCode::kResourceExhausted,
               absl::StrCat("Too many sessions: ", max_sessions,

@@ -55,6 +55,14 @@ absl::Status PermissionMissing(absl::string_view permission,
 absl::Status ControlTokenMissing();
 absl::Status ControlTokenWrong();
 
+// INVALID_ARGUMENT with google.rpc.ErrorInfo: the call has gone to `endpoint`,
+// which does not serve what is in `location`, but `right_endpoint` does. Only
+// the reason's name is documented.
+// https://cloud.google.com/spanner/docs/endpoints
+absl::Status InvalidRegionalRequest(absl::string_view endpoint,
+                                    absl::string_view location,
+                                    absl::string_view right_endpoint);
+
 // RESOURCE_EXHAUSTED: `max_sessions` sessions are alive.
 absl::Status TooManySessions(int64_t max_sessions);
 

@@ -36,6 +36,11 @@ absl::Status Pipeline::ParseResource(Call& call) {
 }
 
 Reply Pipeline::Answer(Call& call) const {
+  if (check_endpoint_ != nullptr) {
+    if (absl::Status s = check_endpoint_(call); !s.ok()) {
+      return Reply::Error(std::move(s));
+    }
+  }
   if (guard_ != nullptr) {
     if (absl::Status s = guard_->CheckCredential(call); !s.ok()) {
       return Reply::Error(std::move(s));

@@ -13,6 +13,10 @@
 
 namespace spanner_session_emulator {
 
+// Whether a call may come by the endpoint that its context's Authority() names.
+// Thread-safe.
+using EndpointCheck = std::function<absl::Status(const Call&)>;
+
 // Says who may call. Thread-safe.
 class Guard {
  public:
@@ -25,10 +29,10 @@ class Guard {
   virtual absl::Status CheckPermission(const Call& call) = 0;
 };
 
-// Asks the guard who calls, parses the request, then its resource's name, then
-// lets the method's validator look at the rest, then asks the guard whether the
-// caller may, then runs the method's handler; the first error is the reply.
-// Immutable, thus thread-safe.
+// Looks where the call has gone, asks the guard who calls, parses the request,
+// then its resource's name, then lets the method's validator look at the rest,
+// then asks the guard whether the caller may, then runs the method's handler;
+// the first error is the reply. Immutable, thus thread-safe.
 class Pipeline {
  public:
   // Is told of every call that has ended, with its status.
@@ -36,9 +40,13 @@ class Pipeline {
                                       absl::Duration took)>;
 
   // `observer` may be null; then nothing is measured either. `guard` may be
-  // null: everybody may call; it must outlive the pipeline.
-  explicit Pipeline(Observer observer, Guard* guard = nullptr)
-      : observer_(std::move(observer)), guard_(guard) {}
+  // null: everybody may call; it must outlive the pipeline. `check_endpoint`
+  // may be null: calls may come by any endpoint.
+  explicit Pipeline(Observer observer, Guard* guard = nullptr,
+                    EndpointCheck check_endpoint = nullptr)
+      : observer_(std::move(observer)),
+        guard_(guard),
+        check_endpoint_(std::move(check_endpoint)) {}
 
   // Called by a transport: Begin() when the request is there, End() with what
   // Begin() gave when the reply is complete. A unary reply is handed over just
@@ -59,6 +67,7 @@ class Pipeline {
 
   const Observer observer_;
   Guard* const guard_;
+  const EndpointCheck check_endpoint_;
 };
 
 }  // namespace spanner_session_emulator

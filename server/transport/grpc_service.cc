@@ -45,6 +45,11 @@ class GrpcCallContext final : public CallContext {
 
   std::string Peer() const override { return context_.peer(); }
 
+  absl::string_view Authority() const override {
+    const grpc::string_ref authority = context_.ExperimentalGetAuthority();
+    return absl::string_view(authority.data(), authority.size());
+  }
+
   std::optional<absl::string_view> Header(
       absl::string_view name) const override {
     const auto& metadata = context_.client_metadata();

@@ -14,6 +14,7 @@
 #include "server/transport/rest/json.h"
 #include "server/transport/rest/percent.h"
 #include "server/transport/rest/router.h"
+#include "server/transport/rest/target.h"
 
 namespace spanner_session_emulator {
 namespace {
@@ -83,6 +84,11 @@ RestContext::RestContext(const HttpRequest& request, const HttpBinding* binding,
   if (!query.access_token.empty()) {
     authorization_ = absl::StrCat("Bearer ", query.access_token);
   }
+}
+
+absl::string_view RestContext::Authority() const {
+  const absl::string_view authority = SplitTarget(request_.target).authority;
+  return authority.empty() ? request_.Header("host").value_or("") : authority;
 }
 
 std::optional<absl::string_view> RestContext::Header(

@@ -27,6 +27,9 @@ class RestContext final : public CallContext {
 
   std::string Peer() const override { return std::string(request_.peer); }
 
+  // From the target where it names one; the header does not count then.
+  absl::string_view Authority() const override;
+
   // As `authorization`, also a token that came as the system parameter
   // `access_token`.
   std::optional<absl::string_view> Header(

@@ -18,35 +18,10 @@
 #include "server/transport/rest/rest_context.h"
 #include "server/transport/rest/rest_error.h"
 #include "server/transport/rest/rest_stream.h"
+#include "server/transport/rest/target.h"
 
 namespace spanner_session_emulator {
 namespace {
-
-struct Target {
-  absl::string_view path;
-  absl::string_view query;
-};
-
-// The path is empty or does not begin with '/' if the target is none of ours.
-Target SplitTarget(absl::string_view target) {
-  target = target.substr(0, target.find('#'));
-  Target result = {.path = target.substr(0, target.find('?')), .query = ""};
-  if (result.path.size() < target.size()) {
-    result.query = target.substr(result.path.size() + 1);
-  }
-  // Sent to a proxy, a target has the server's name before the path.
-  absl::string_view rest = result.path;
-  for (const absl::string_view scheme : {"http://", "https://"}) {
-    if (!absl::StartsWithIgnoreCase(rest, scheme)) continue;
-    rest.remove_prefix(scheme.size());
-    const absl::string_view authority = rest.substr(0, rest.find('/'));
-    if (authority.empty()) break;
-    rest.remove_prefix(authority.size());
-    result.path = rest.empty() ? "/" : rest;
-    break;
-  }
-  return result;
-}
 
 // JSON by its own name, or by none. Also by the name that curl gives to all
 // that comes with -d. Not text/plain: what sends that has not thought of JSON.

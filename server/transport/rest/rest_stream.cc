@@ -8,7 +8,9 @@ namespace spanner_session_emulator {
 RestStream::OwnRequest::OwnRequest(const HttpRequest& from)
     : field_texts(from.fields.begin(), from.fields.end()),
       fields(field_texts.begin(), field_texts.end()),
+      target(from.target),
       peer(from.peer) {
+  request.target = target;
   request.body = from.body;
   request.peer = peer;
   request.fields = fields;

@@ -46,6 +46,7 @@ class RestStream final : public HttpSource {
 
     std::vector<std::pair<std::string, std::string>> field_texts;
     std::vector<HttpRequest::Field> fields;
+    std::string target;
     std::string peer;
     HttpRequest request;
   };

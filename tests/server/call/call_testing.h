@@ -25,6 +25,7 @@ class FakeContext final : public CallContext {
   explicit FakeContext(std::string bytes = "") : bytes_(std::move(bytes)) {}
 
   std::string Peer() const override { return "fake:peer"; }
+  absl::string_view Authority() const override { return "fake.host"; }
   std::optional<absl::string_view> Header(absl::string_view) const override {
     return std::nullopt;
   }

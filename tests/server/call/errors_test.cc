@@ -118,6 +118,15 @@ TEST(ErrorsTest, EveryErrorOfTheCatalogue) {
             "Multiplexed sessions may not be deleted.",
             "google.rpc.BadRequest field_violations { field: \"name\" "
             "description: \"Multiplexed sessions may not be deleted.\" }"},
+           {"InvalidRegionalRequest",
+            errors::InvalidRegionalRequest("there", "here", "this"),
+            StatusCode::kInvalidArgument,
+            "InvalidRegionalRequest: the endpoint there does not serve the "
+            "location here, but this does",
+            "google.rpc.ErrorInfo reason: \"InvalidRegionalRequest\" "
+            "domain: \"spanner.googleapis.com\" "
+            "metadata { key: \"endpoint\" value: \"there\" } "
+            "metadata { key: \"location\" value: \"here\" }"},
            {"TooManySessions", errors::TooManySessions(5),
             StatusCode::kResourceExhausted,
             "Too many sessions: 5 are alive, the most that --max_sessions "

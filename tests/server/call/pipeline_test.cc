@@ -14,6 +14,7 @@
 #include "gmock/gmock.h"
 #include "google/spanner/v1/spanner.pb.h"
 #include "gtest/gtest.h"
+#include "server/call/errors.h"
 #include "server/call/method.h"
 #include "server/call/reply.h"
 #include "tests/server/call/call_testing.h"
@@ -234,6 +235,27 @@ TEST_F(PipelineTest, ObserverIsToldOfEveryCallThatHasEnded) {
 
   EXPECT_FALSE(RunMethod(UnknownMethod("/a.B/C"), "\xff").ok());
   EXPECT_EQ(observed_, "a.B.C  UNIMPLEMENTED fake:peer");
+}
+
+TEST_F(PipelineTest, TheEndpointIsLookedAtFirst) {
+  absl::Status status = absl::OutOfRangeError("elsewhere");
+  const Pipeline pipeline(nullptr, nullptr, [&](const Call& call) {
+    steps_.push_back(std::string(call.context().Authority()));
+    return status;
+  });
+  const Method* method =
+      FindMethod(table_, "google.spanner.v1.Spanner.GetSession");
+  for (const char* bytes : {"\xff", ""}) {
+    const FakeContext context(bytes);
+    Call call(*method, context);
+    EXPECT_EQ(pipeline.Begin(call).reply.status(), status);
+  }
+  EXPECT_THAT(steps_, ElementsAre("fake.host", "fake.host"));
+  status = absl::OkStatus();
+  const FakeContext context("\xff");
+  Call call(*method, context);
+  EXPECT_EQ(pipeline.Begin(call).reply.status(),
+            errors::UnparsableRequest(*method->descriptor));
 }
 
 TEST_F(PipelineTest, WorksWithoutAnObserver) {
