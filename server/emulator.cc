@@ -15,6 +15,7 @@
 #include "grpcpp/ext/health_check_service_server_builder_option.h"
 #include "grpcpp/grpcpp.h"
 #include "server/auth/authorizer.h"
+#include "server/auth/endpoints.h"
 #include "server/auth/permissions.h"
 #include "server/auth/policy.h"
 #include "server/call/method.h"
@@ -31,6 +32,8 @@
 #include "server/transport/open_calls.h"
 #include "server/transport/rest/rest_error.h"
 #include "server/transport/rest/rest_service.h"
+#include "server/transport/tls.h"
+#include "server/transport/tls_files.h"
 #include "server/version.h"
 #include "store/database_catalog.h"
 #include "store/mutex.h"
@@ -120,6 +123,51 @@ absl::Status CheckOptions(const EmulatorOptions& options) {
   return status;
 }
 
+// Whom a self-signed certificate is for.
+std::vector<std::string> CertifiedHosts(const std::string& hostname) {
+  std::vector<std::string> hosts = {"localhost", "127.0.0.1", "::1"};
+  // All addresses are none.
+  if (hostname != "0.0.0.0" && hostname != "::" && hostname != "localhost") {
+    hosts.push_back(hostname);
+  }
+  for (const absl::string_view location : Locations()) {
+    hosts.push_back(EndpointOf(location));
+  }
+  return hosts;
+}
+
+// What both ports speak TLS with, if they do.
+struct Tls {
+  std::shared_ptr<grpc::ServerCredentials> grpc;
+  std::shared_ptr<const TlsContext> http;
+  absl::Time expires;
+};
+
+absl::StatusOr<std::optional<Tls>> MakeTls(const EmulatorOptions& options) {
+  auto credentials = LoadTls({.tls_cert = options.tls_cert,
+                              .tls_key = options.tls_key,
+                              .tls_client_ca = options.tls_client_ca,
+                              .tls_self_signed = options.tls_self_signed},
+                             CertifiedHosts(options.hostname));
+  if (!credentials.ok()) return credentials.status();
+  if (!credentials->has_value()) return std::nullopt;
+  const TlsCredentials& tls = **credentials;
+  auto http = TlsContext::Create(tls);
+  if (!http.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("tls_cert: ", http.status().message()));
+  }
+  grpc::SslServerCredentialsOptions grpc_options(
+      tls.client_ca.empty()
+          ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+          : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  grpc_options.pem_key_cert_pairs = {{tls.private_key, tls.certificate_chain}};
+  grpc_options.pem_root_certs = tls.client_ca;
+  return Tls{.grpc = grpc::SslServerCredentials(grpc_options),
+             .http = *std::move(http),
+             .expires = ExpiryOf(tls.certificate_chain)};
+}
+
 absl::StatusOr<DatabaseName> ParseDatabase(absl::string_view option,
                                            const std::string& text) {
   auto name = DatabaseName::Parse(text);
@@ -196,11 +244,13 @@ std::string ProblemLine(HttpProblem problem, const HttpRequest& request) {
 }
 
 // What the HTTP server answers of its own accord.
-HttpResponse ProblemResponse(HttpProblem problem) {
+HttpResponse ProblemResponse(HttpProblem problem, bool tls) {
   const int status = static_cast<int>(problem);
   switch (problem) {
     case HttpProblem::kMalformed:
-      return BadHttpRequestResponse(status, "This is not an HTTP/1.1 request");
+      return BadHttpRequestResponse(
+          status, tls ? "This is not an HTTP/1.1 request by TLS (https)"
+                      : "This is not an HTTP/1.1 request");
     case HttpProblem::kTimeout:
       return BadHttpRequestResponse(status,
                                     "The rest of the request did not come");
@@ -245,8 +295,10 @@ class Emulator::Impl {
  public:
   Impl(const EmulatorOptions& options,
        const std::vector<DatabaseName>& databases,
-       SessionTableOptions table_options, std::shared_ptr<const Policy> policy)
+       SessionTableOptions table_options, std::shared_ptr<const Policy> policy,
+       EndpointCheck check_endpoint, std::optional<Tls> tls)
       : options_(WithoutSecrets(options)),
+        tls_(std::move(tls)),
         clock_(options_.start_time.has_value()
                    ? std::make_unique<Clock>(*options_.start_time)
                    : std::make_unique<Clock>()),
@@ -254,7 +306,7 @@ class Emulator::Impl {
         catalog_(databases),
         health_(ServiceNames()),
         auth_(clock_.get(), std::move(policy), options.control_token),
-        pipeline_(MakeObserver(options_), &auth_) {
+        pipeline_(MakeObserver(options_), &auth_, std::move(check_endpoint)) {
     const Resources resources = {.store = &store_, .catalog = &catalog_};
     methods_.AddService(SpannerService(), Unimplemented(resources));
     AddSessionMethods(
@@ -314,6 +366,11 @@ class Emulator::Impl {
     if (http_server_ != nullptr) {
       absl::StrAppend(&line, " http=",
                       Quoted(absl::StrJoin(http_server_->addresses(), ",")));
+    }
+    if (tls_.has_value()) {
+      absl::StrAppend(&line, " tls_cert_expires=",
+                      absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", tls_->expires,
+                                       absl::UTCTimeZone()));
     }
     Log(line);
     return absl::OkStatus();
@@ -384,6 +441,7 @@ class Emulator::Impl {
     return {
         .hostname = options_.hostname,
         .port = options_.http_port,
+        .tls = tls_.has_value() ? tls_->http : nullptr,
         .handler =
             [this](const HttpRequest& request) {
               return rest_->Handle(request);
@@ -398,7 +456,7 @@ class Emulator::Impl {
               if (options_.log_requests || problem == HttpProblem::kInternal) {
                 Log(ProblemLine(problem, request));
               }
-              return ProblemResponse(problem);
+              return ProblemResponse(problem, tls_.has_value());
             },
         .max_body_bytes = kMaxMessageBytes,
         .max_header_bytes = kMaxHttpHeaderBytes,
@@ -439,7 +497,9 @@ class Emulator::Impl {
     builder.SetOption(
         std::make_unique<grpc::HealthCheckServiceServerBuilderOption>(nullptr));
     for (const std::string& address : listen_.addresses) {
-      builder.AddListeningPort(address, grpc::InsecureServerCredentials());
+      builder.AddListeningPort(
+          address,
+          tls_.has_value() ? tls_->grpc : grpc::InsecureServerCredentials());
     }
     for (const auto& service : services_) {
       builder.RegisterService(service.get());
@@ -452,6 +512,7 @@ class Emulator::Impl {
 
   GrpcRuntime grpc_runtime_;  // First, to run beside all that follows.
   const EmulatorOptions options_;
+  const std::optional<Tls> tls_;
   // Each of the following uses only what stands above it.
   const std::unique_ptr<Clock> clock_;
   SessionTable store_;
@@ -498,8 +559,13 @@ absl::StatusOr<std::unique_ptr<Emulator>> Emulator::Start(
     }
     policy = *std::move(made);
   }
+  auto check_endpoint = MakeEndpointCheck(options.location);
+  if (!check_endpoint.ok()) return check_endpoint.status();
+  auto tls = MakeTls(options);
+  if (!tls.ok()) return tls.status();
   auto impl = std::make_unique<Impl>(
-      options, databases, std::move(table_options), std::move(policy));
+      options, databases, std::move(table_options), std::move(policy),
+      *std::move(check_endpoint), *std::move(tls));
   if (absl::Status s = impl->Start(); !s.ok()) return s;
   return std::unique_ptr<Emulator>(new Emulator(std::move(impl)));
 }

@@ -51,6 +51,23 @@ struct EmulatorOptions {
   absl::Duration http_header_timeout = absl::Minutes(1);
   absl::Duration http_body_timeout = absl::Minutes(1);
 
+  // TLS on both ports: the paths of files in PEM. A certificate, with its chain
+  // behind it, and its key, without a password. Both or none.
+  std::string tls_cert = {};
+  std::string tls_key = {};
+  // Or a folder that is given certificates for localhost, `hostname` and all
+  // endpoints of Google's API, where it does not have them. Clients trust its
+  // ca.pem; see SelfSignedFiles in server/transport/self_signed.h.
+  std::string tls_self_signed = {};
+  // Not empty: clients must show a certificate that one in this file has
+  // signed.
+  std::string tls_client_ca = {};
+
+  // The region whose endpoint the server stands for, as `us-east4`, or
+  // `global`: calls of Google's API for the endpoint of another region are
+  // refused. Empty: none are. Calls for any other host never are.
+  std::string location = {};
+
   // How long sessions live. All must be positive; InfiniteDuration() is
   // allowed.
   // https://cloud.google.com/spanner/docs/sessions#handle_deleted_sessions

@@ -71,6 +71,25 @@ ABSL_FLAG(absl::Duration, http_header_timeout, absl::Minutes(1),
 ABSL_FLAG(absl::Duration, http_body_timeout, absl::Minutes(1),
           "an HTTP connection is closed when a body makes no progress for so "
           "long, be it a request's or a reply's");
+ABSL_FLAG(std::string, tls_cert, "",
+          "TLS on both ports: a file with the server's certificate, its chain "
+          "behind it, in PEM");
+ABSL_FLAG(std::string, tls_key, "",
+          "the file with that certificate's private key, in PEM, without a "
+          "password");
+ABSL_FLAG(std::string, tls_self_signed, "",
+          "TLS on both ports: a folder that is given certificates for "
+          "localhost, --hostname and all endpoints of Google's API, if it has "
+          "none; clients trust its ca.pem");
+ABSL_FLAG(std::string, tls_client_ca, "",
+          "a file with certificates in PEM: clients must have one that is "
+          "signed by one of these");
+ABSL_FLAG(std::string, tls_ca, "",
+          "for --healthcheck of a server with --tls_cert: a file with the "
+          "certificates in PEM to trust");
+ABSL_FLAG(std::string, location, "",
+          "the region whose endpoint the server stands for, as us-east4, or "
+          "global: calls for that of another region are refused");
 ABSL_FLAG(absl::Duration, session_idle_ttl, absl::Hours(1),
           "a regular session dies when it was not used for longer; like all "
           "durations as 1h30m, 2s, 500ms or inf");
@@ -202,6 +221,10 @@ void EndProcessAfter(absl::Duration time) {
 }
 
 int Run() {
+  if (!absl::GetFlag(FLAGS_tls_ca).empty()) {
+    return Fail(absl::InvalidArgumentError(
+        "tls_ca is for --healthcheck only: did you mean tls_client_ca?"));
+  }
   // Blocked before any thread starts, so that only sigwait() sees them.
   sigset_t stop_signals;
   sigemptyset(&stop_signals);
@@ -222,6 +245,11 @@ int Run() {
   options.http_idle_timeout = absl::GetFlag(FLAGS_http_idle_timeout);
   options.http_header_timeout = absl::GetFlag(FLAGS_http_header_timeout);
   options.http_body_timeout = absl::GetFlag(FLAGS_http_body_timeout);
+  options.tls_cert = absl::GetFlag(FLAGS_tls_cert);
+  options.tls_key = absl::GetFlag(FLAGS_tls_key);
+  options.tls_self_signed = absl::GetFlag(FLAGS_tls_self_signed);
+  options.tls_client_ca = absl::GetFlag(FLAGS_tls_client_ca);
+  options.location = absl::GetFlag(FLAGS_location);
   options.lifetimes = {
       .idle_ttl = absl::GetFlag(FLAGS_session_idle_ttl),
       .max_age = absl::GetFlag(FLAGS_session_max_age),
@@ -268,8 +296,14 @@ int Run() {
 }
 
 int HealthcheckMode() {
-  const absl::Status status = CheckHealth(absl::GetFlag(FLAGS_hostname),
-                                          absl::GetFlag(FLAGS_grpc_port));
+  // What gRPC would say about a failure is in its status.
+  gpr_set_log_function([](gpr_log_func_args*) {});
+  const absl::Status status =
+      CheckHealth(absl::GetFlag(FLAGS_hostname), absl::GetFlag(FLAGS_grpc_port),
+                  {.ca = absl::GetFlag(FLAGS_tls_ca),
+                   .cert = absl::GetFlag(FLAGS_tls_cert),
+                   .key = absl::GetFlag(FLAGS_tls_key),
+                   .self_signed = absl::GetFlag(FLAGS_tls_self_signed)});
   return status.ok() ? EXIT_SUCCESS : Fail(status);
 }
 

@@ -529,6 +529,38 @@ INSTANTIATE_TEST_SUITE_P(
         {"HttpTimeout",
          {"--http_idle_timeout=0s"},
          "error: http_idle_timeout must be greater than 0, but is 0"},
+        {"TlsCertAlone",
+         {"--tls_cert=cert.pem"},
+         "error: tls_key is missing: tls_cert needs it"},
+        {"TlsKeyAlone",
+         {"--tls_key=key.pem"},
+         "error: tls_cert is missing: tls_key needs it"},
+        {"TlsCertAndSelfSigned",
+         {"--tls_cert=cert.pem", "--tls_key=key.pem", "--tls_self_signed=x"},
+         "error: tls_cert must not be given with tls_self_signed, which makes "
+         "one"},
+        {"TlsClientCaAlone",
+         {"--tls_client_ca=ca.pem"},
+         "error: tls_client_ca needs TLS: give tls_cert and tls_key, or "
+         "tls_self_signed"},
+        {"TlsFileMissing",
+         {"--tls_cert=/no/cert.pem", "--tls_key=/no/key.pem"},
+         "error: tls_cert: cannot read /no/cert.pem: No such file or "
+         "directory"},
+        {"TlsFolderMissing",
+         {"--tls_self_signed=/no/such/folder"},
+         "error: tls_self_signed: cannot make the folder /no/such/folder: No "
+         "such file or directory"},
+        {"TlsCaToServe",
+         {"--tls_ca=ca.pem"},
+         "error: tls_ca is for --healthcheck only: did you mean "
+         "tls_client_ca?"},
+        {"UnknownLocation",
+         {"--location=us-east9"},
+         "error: location must be one of global, europe-west8, me-central2, "
+         "us-central1, us-central2, us-east1, us-east4, us-east5, us-south1, "
+         "us-west1, us-west2, us-west3, us-west4, us-west8, us-east7, but is "
+         "\"us-east9\""},
         {"UnresolvableHost",
          {"--hostname=no.such.host.invalid"},
          "error: host name \"no.such.host.invalid\": Name or service not "
@@ -573,10 +605,12 @@ TEST(InformationTest, HelpListsEveryFlagAndNoOther) {
       ::testing::UnorderedElementsAre(
           "hostname", "grpc_port", "http_port", "http_cors_origin",
           "http_idle_timeout", "http_header_timeout", "http_body_timeout",
-          "session_idle_ttl", "session_max_age", "multiplexed_session_max_age",
-          "max_sessions", "max_sessions_per_batch", "get_session_counts_as_use",
-          "databases", "log_requests", "port_file", "exit_on_stdin_close",
-          "healthcheck"));
+          "tls_cert", "tls_key", "tls_self_signed", "tls_client_ca", "tls_ca",
+          "location", "session_idle_ttl", "session_max_age",
+          "multiplexed_session_max_age", "max_sessions",
+          "max_sessions_per_batch", "get_session_counts_as_use", "databases",
+          "auth_policy", "control_token", "log_requests", "port_file",
+          "exit_on_stdin_close", "healthcheck"));
 }
 
 TEST(HealthcheckTest, OfALiveServer) {
@@ -626,6 +660,65 @@ TEST(HealthcheckTest, OfSomebodyWhoDoesNotAnswer) {
   EXPECT_EQ(ended.code, 1);
   EXPECT_THAT(Lines(ended.err), SizeIs(1));
   EXPECT_THAT(ended.err, StartsWith("error: no health from 127.0.0.1:"));
+}
+
+class HealthcheckTlsTest : public ::testing::Test {
+ protected:
+  // Of the server on that port.
+  static Ended Check(int port, Flags flags) {
+    flags.push_back("--healthcheck");
+    flags.push_back(absl::StrCat("--grpc_port=", port));
+    return Ended(std::move(flags));
+  }
+  static void ExpectHealthy(const Ended& ended) {
+    EXPECT_EQ(ended.code, 0);
+    EXPECT_EQ(ended.err, "");
+  }
+  static void ExpectNoHealth(const Ended& ended) {
+    EXPECT_EQ(ended.code, 1);
+    EXPECT_THAT(Lines(ended.err), SizeIs(1));
+    EXPECT_THAT(ended.err, StartsWith("error: no health from localhost:"));
+  }
+
+  const std::string folder_ = FreshPath();
+  const std::string self_signed_ = "--tls_self_signed=" + folder_;
+  const std::string ca_ = "--tls_ca=" + folder_ + "/ca.pem";
+};
+
+TEST_F(HealthcheckTlsTest, ByTheFolderOrTheAuthority) {
+  Server server({self_signed_});
+  ExpectHealthy(Check(server.port(), {self_signed_}));
+  ExpectHealthy(Check(server.port(), {ca_}));
+  ExpectNoHealth(Check(server.port(), {}));
+}
+
+TEST_F(HealthcheckTlsTest, WithACertificateOfItsOwn) {
+  Server server({self_signed_, "--tls_client_ca=" + folder_ + "/ca.pem"});
+  ExpectHealthy(Check(server.port(), {self_signed_}));
+  ExpectHealthy(
+      Check(server.port(), {ca_, "--tls_cert=" + folder_ + "/client.pem",
+                            "--tls_key=" + folder_ + "/client-key.pem"}));
+  ExpectNoHealth(Check(server.port(), {ca_}));
+}
+
+TEST_F(HealthcheckTlsTest, OfAServerWithoutTls) {
+  Server tls({self_signed_});
+  Server server;
+  ExpectNoHealth(Check(server.port(), {self_signed_}));
+}
+
+TEST_F(HealthcheckTlsTest, MakesNoCertificates) {
+  ExpectFailed(Check(1, {self_signed_}),
+               absl::StrCat("error: tls_self_signed: cannot read ", folder_,
+                            "/ca.pem: No such file or directory"));
+  ExpectFailed(Check(1, {"--tls_cert=x", "--tls_key=y"}),
+               "error: tls_ca is missing: --healthcheck with TLS needs to know "
+               "whom to trust");
+  ExpectFailed(Check(1, {"--tls_ca=x", "--tls_key=y"}),
+               "error: tls_cert and tls_key must be given together");
+  ExpectFailed(Check(1, {"--tls_ca=x", self_signed_}),
+               "error: tls_self_signed must not be given with tls_ca, tls_cert "
+               "or tls_key");
 }
 
 // By field numbers, as Debian has no headers for reflection's messages.
