@@ -12,8 +12,8 @@ const START_LIMIT_MS = 20_000;
 const STOP_LIMIT_MS = 10_000;
 
 // Resolves when the server is ready to be called, to its ports and its gRPC
-// `address`.
-async function startServer(flags) {
+// `address`. It runs in the folder `cwd`, if that is given.
+async function startServer(flags, cwd) {
   const binary = process.env.SPANNER_SESSION_EMULATOR;
   assert.ok(binary, 'SPANNER_SESSION_EMULATOR must name the server to test');
   const folder = fs.mkdtempSync(path.join(process.env.TEST_TMPDIR || os.tmpdir(), 'node-client-'));
@@ -31,7 +31,7 @@ async function startServer(flags) {
       '--exit_on_stdin_close',
       ...flags,
     ],
-    {stdio: ['pipe', 'ignore', 'pipe']},
+    {stdio: ['pipe', 'ignore', 'pipe'], cwd},
   );
   let log = '';
   const ended = new Promise(resolve => {
@@ -69,8 +69,8 @@ async function startServer(flags) {
 }
 
 // Runs `body` with a server of its own.
-async function withServer(flags, body) {
-  const server = await startServer(flags);
+async function withServer(flags, body, cwd) {
+  const server = await startServer(flags, cwd);
   try {
     await body(server);
   } finally {

@@ -1,0 +1,107 @@
+// Google's client library for Node, as it is published, over TLS and with a
+// token, as against production: only the endpoint, whom to trust, and who gives
+// out tokens are other than there.
+'use strict';
+
+const assert = require('node:assert');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const test = require('node:test');
+const {Spanner, v1} = require('@google-cloud/spanner');
+const gax = require('google-gax');
+const {withServer} = require('./server.js');
+
+// Nothing here may leave the machine.
+process.env.METADATA_SERVER_DETECTION = 'none';
+const {credentials} = gax.grpc;
+const {OAuth2Client} = gax.googleAuthLibrary;
+
+const TOKEN = 'ya29.not-a-real-token';
+const DATABASE = 'projects/test-project/instances/test-instance/databases/test-database';
+const CASE = {timeout: 60_000};
+
+const folder = fs.mkdtempSync(path.join(process.env.TEST_TMPDIR || os.tmpdir(), 'certs-'));
+const SELF_SIGNED = `--tls_self_signed=${folder}`;
+const pem = name => fs.readFileSync(path.join(folder, name));
+
+// Sends the token with each call, as the library does with one from Google.
+function tokenCredentials(token) {
+  const client = new OAuth2Client();
+  client.setCredentials({access_token: token});
+  return credentials.createFromGoogleCredential({
+    getRequestHeaders: async url =>
+      Object.fromEntries((await client.getRequestHeaders(url)).entries()),
+  });
+}
+
+// Of a client that trusts the server's authority, or another one, and may have a
+// token and a certificate.
+function optionsFor(port, {token, ca = pem('ca.pem'), key = null, cert = null} = {}) {
+  const tls = credentials.createSsl(ca, key, cert);
+  return {
+    projectId: 'test-project',
+    servicePath: 'localhost',
+    port,
+    sslCreds: token ? credentials.combineChannelCredentials(tls, tokenCredentials(token)) : tls,
+    disableBuiltInMetrics: true,
+    'grpc.service_config_disable_resolution': 1,
+  };
+}
+
+// Runs `body` with a generated client that calls the server at this port.
+async function withClient(port, options, body) {
+  const client = new v1.SpannerClient(optionsFor(port, options));
+  try {
+    await body(client);
+  } finally {
+    await client.close();
+  }
+}
+
+const errorOf = promise => promise.then(() => assert.fail('the call succeeded'), error => error);
+// Fails at once where the library would try again.
+const ONCE = {retry: null, timeout: 5_000};
+
+test('calls over TLS', CASE, () =>
+  withServer([SELF_SIGNED], ({port}) =>
+    withClient(port, {token: TOKEN}, async client => {
+      const [{name}] = await client.createSession({database: DATABASE});
+      const [session] = await client.getSession({name});
+      assert.strictEqual(session.name, name);
+    }),
+  ));
+
+test('a program that uses the library over TLS', CASE, () =>
+  withServer([SELF_SIGNED], async ({port}) => {
+    const spanner = new Spanner(optionsFor(port, {token: TOKEN}));
+    const database = spanner.instance('test-instance').database('test-database');
+    const [session] = await database.createSession({});
+    const [metadata] = await session.getMetadata();
+    assert.strictEqual(metadata.name, session.formattedName_);
+    await session.delete();
+    await database.close();
+    await spanner.close();
+  }));
+
+test('a client that does not trust the authority', CASE, () =>
+  withServer([SELF_SIGNED], ({port}) =>
+    withClient(port, {ca: null}, async client => {
+      const error = await errorOf(client.createSession({database: DATABASE}, ONCE));
+      assert.match(error.message, /certificate/);
+    }),
+  ));
+
+test('certificates of clients', CASE, async () => {
+  await withServer([SELF_SIGNED, `--tls_client_ca=${folder}/ca.pem`], async ({port}) => {
+    const pair = {cert: pem('client.pem'), key: pem('client-key.pem')};
+    await withClient(port, {token: TOKEN, ...pair}, async client => {
+      const [{name}] = await client.createSession({database: DATABASE});
+      assert.ok(name);
+    });
+    await withClient(port, {token: TOKEN}, async client => {
+      const error = await errorOf(client.createSession({database: DATABASE}, ONCE));
+      assert.ok([gax.Status.UNAVAILABLE, gax.Status.DEADLINE_EXCEEDED].includes(error.code), error);
+    });
+  });
+});
