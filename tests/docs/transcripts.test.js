@@ -3,7 +3,8 @@
 //
 // A transcript is a block marked `console`: `$ ` begins a command, `> ` goes on
 // with it, other lines are its output, in which `…` stands for anything within
-// its line.
+// its line. A line `<!-- flags: … -->` has flags that the server gets. Server and
+// shell work in a new folder.
 'use strict';
 
 const assert = require('node:assert');
@@ -36,23 +37,28 @@ function stepsOf(text) {
   return steps;
 }
 
+function flagsOf(text) {
+  const match = /^<!-- flags: (.*) -->$/m.exec(text);
+  return match ? match[1].split(' ') : [];
+}
+
 function patternOf(lines) {
   const escaped = lines.join('\n').replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
   return new RegExp(`^${escaped.replaceAll('…', '.*')}$`);
 }
 
 for (const file of FILES) {
-  const steps = stepsOf(fs.readFileSync(file, 'utf8'));
+  const text = fs.readFileSync(file, 'utf8');
+  const steps = stepsOf(text);
   if (steps.length === 0) continue;
-  test(file, CASE, () =>
-    withServer([], async ({port, httpPort}) => {
+  test(file, CASE, () => {
+    const cwd = fs.mkdtempSync(path.join(process.env.TEST_TMPDIR || os.tmpdir(), 'transcript-'));
+    return withServer(flagsOf(text), async ({port, httpPort}) => {
       const script = steps
         .map(({command}) => `${command}\necho; echo '${END}'\n`)
         .join('')
         .replaceAll('localhost:9010', `localhost:${port}`)
         .replaceAll('localhost:9020', `localhost:${httpPort}`);
-      // In a folder of its own: a transcript may write files.
-      const cwd = fs.mkdtempSync(path.join(process.env.TEST_TMPDIR || os.tmpdir(), 'transcript-'));
       const {stdout, stderr} = await promisify(execFile)('bash', ['--norc', '-c', script], {cwd});
       const outputs = stdout.split(`${END}\n`);
       assert.strictEqual(outputs.length, steps.length + 1, stderr);
@@ -60,8 +66,8 @@ for (const file of FILES) {
         const output = outputs[i].replaceAll('\r', '').replaceAll(httpPort, '9020').trimEnd();
         assert.match(output, patternOf(expected), `after: ${command}\n${stderr}`);
       });
-    }),
-  );
+    }, cwd);
+  });
 }
 
 test('there are transcripts', () => {
