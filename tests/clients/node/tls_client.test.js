@@ -105,3 +105,116 @@ test('certificates of clients', CASE, async () => {
     });
   });
 });
+
+// ---- With a policy, the token is looked at.
+
+const policyFile = path.join(folder, 'policy.json');
+fs.writeFileSync(
+  policyFile,
+  JSON.stringify({
+    principals: [
+      {
+        name: 'sufficient',
+        token: TOKEN,
+        grants: [
+          {
+            permissions: ['create', 'get', 'delete'].map(verb => `spanner.sessions.${verb}`),
+            resources: [DATABASE],
+          },
+        ],
+      },
+      {
+        name: 'insufficient',
+        token: 'may-not-get',
+        grants: [{permissions: ['spanner.sessions.create'], resources: [DATABASE]}],
+      },
+      {
+        name: 'wrong-scope',
+        token: 'not-for-data',
+        scopes: ['https://www.googleapis.com/auth/devstorage.read_only'],
+        grants: [{roles: ['roles/spanner.admin']}],
+      },
+    ],
+  }),
+);
+
+const withPolicy = body => withServer([SELF_SIGNED, `--auth_policy=${policyFile}`], body);
+
+// What the library makes of an error and its ErrorInfo.
+function assertError(error, code, details, reason, metadata) {
+  assert.strictEqual(error.code, code, String(error));
+  assert.strictEqual(error.details, details);
+  assert.strictEqual(error.reason, reason);
+  assert.deepStrictEqual({...error.errorInfoMetadata}, metadata);
+}
+
+const CALLED = {service: 'spanner.googleapis.com', method: 'google.spanner.v1.Spanner.GetSession'};
+
+test('a program passes with a sufficient policy', CASE, () =>
+  withPolicy(async ({port}) => {
+    const spanner = new Spanner(optionsFor(port, {token: TOKEN}));
+    const database = spanner.instance('test-instance').database('test-database');
+    const [session] = await database.createSession({});
+    const [metadata] = await session.getMetadata();
+    assert.strictEqual(metadata.name, session.formattedName_);
+    await session.delete();
+    await database.close();
+    await spanner.close();
+  }));
+
+test('a program fails with an insufficient policy', CASE, () =>
+  withPolicy(async ({port}) => {
+    const spanner = new Spanner(optionsFor(port, {token: 'may-not-get'}));
+    const database = spanner.instance('test-instance').database('test-database');
+    const [session] = await database.createSession({});
+    const resource = session.formattedName_;
+    const permission = 'spanner.sessions.get';
+    const details = `Caller is missing IAM permission ${permission} on resource ${resource}`;
+    const error = await errorOf(session.getMetadata());
+    assert.strictEqual(error.code, gax.Status.PERMISSION_DENIED, String(error));
+    assert.strictEqual(error.details, details);
+    await database.close();
+    await spanner.close();
+
+    // The generated client makes more of the same error.
+    await withClient(port, {token: 'may-not-get'}, async client =>
+      assertError(
+        await errorOf(client.getSession({name: resource}, ONCE)),
+        gax.Status.PERMISSION_DENIED,
+        details,
+        'IAM_PERMISSION_DENIED',
+        {permission, resource},
+      ),
+    );
+  }));
+
+test('tokens that are not good for the call', CASE, () =>
+  withPolicy(async ({port}) => {
+    const name = `${DATABASE}/sessions/s`;
+    for (const [token, code, message, reason] of [
+      [
+        undefined,
+        gax.Status.UNAUTHENTICATED,
+        /^Request is missing required authentication credential\./,
+        'CREDENTIALS_MISSING',
+      ],
+      [
+        'nobody-has-this',
+        gax.Status.UNAUTHENTICATED,
+        /^Request had invalid authentication credentials\./,
+        'ACCESS_TOKEN_TYPE_UNSUPPORTED',
+      ],
+      [
+        'not-for-data',
+        gax.Status.PERMISSION_DENIED,
+        /^Request had insufficient authentication scopes\.$/,
+        'ACCESS_TOKEN_SCOPE_INSUFFICIENT',
+      ],
+    ]) {
+      await withClient(port, {token}, async client => {
+        const error = await errorOf(client.getSession({name}, ONCE));
+        assert.match(error.details, message);
+        assertError(error, code, error.details, reason, CALLED);
+      });
+    }
+  }));
