@@ -7,6 +7,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -230,11 +231,16 @@ std::optional<JsonProblem> ParseJson(absl::string_view json,
 JsonProblem WithoutValues(const JsonProblem& problem,
                           const pb::Descriptor& type) {
   if (problem.field.empty()) {
-    return {
-        .field = "",
-        .text = problem.line > 0
-                    ? absl::StrCat("is not valid JSON: see line ", problem.line)
-                    : "is not valid JSON"};
+    constexpr absl::string_view kNoJson = "is not valid JSON";
+    JsonProblem whole;
+    if (problem.line > 0) {
+      whole.text = absl::StrCat(kNoJson, ": see line ", problem.line);
+    } else if (absl::StartsWith(problem.text, kNoJson)) {
+      whole.text = std::string(kNoJson);
+    } else {
+      whole.text = absl::StrCat("is not the JSON of a ", type.full_name());
+    }
+    return whole;
   }
   JsonProblem safe;
   const pb::Descriptor* owner = &type;

@@ -43,6 +43,38 @@ TEST(JsonTest, AParseReplacesTheMessage) {
   EXPECT_EQ(book.ShortDebugString(), "name: \"new\"");
 }
 
+TEST(JsonTest, AFailedParseSaysInWhichLine) {
+  rest_testing::Book book;
+  EXPECT_EQ(ParseJson("{\"title\":\n\n\"a\" \"b\"}", book)->line, 3);
+  EXPECT_EQ(ParseJson("{\"title\": \"a\" \"b\"}", book)->line, 1);
+  EXPECT_EQ(ParseJson("{\"titel\": \"a\"}", book)->line, 0);
+}
+
+TEST(JsonTest, AProblemIsToldWithoutAnythingOfTheJson) {
+  rest_testing::Book book;
+  struct Case {
+    std::string json;
+    std::string field;
+    std::string text;
+  };
+  for (const Case& test : std::vector<Case>{
+           {"{\"SECRET\" \"SECRET\"}", "", "is not valid JSON: see line 1"},
+           {"SECRET", "", "is not valid JSON"},
+           {"{\"author\":{\"teacher\":{\"SECRET\":1}}}", "author.teacher",
+            "has a field that is none of: "},
+           {"{\"author\":\"SECRET\"}", "author", "must be of type "},
+           {"{\"tags\":[{\"SECRET\":1}]}", "tags", "must be a list of string"},
+           {"{\"tags\":{\"SECRET\":1}}", "",
+            "is not the JSON of a rest_testing.Book"}}) {
+    const auto problem = ParseJson(test.json, book);
+    ASSERT_TRUE(problem.has_value()) << test.json;
+    const JsonProblem safe = WithoutValues(*problem, *book.GetDescriptor());
+    EXPECT_EQ(safe.field.substr(0, test.field.size()), test.field);
+    EXPECT_EQ(safe.text.substr(0, test.text.size()), test.text) << test.json;
+    EXPECT_EQ((safe.field + safe.text).find("SECRET"), std::string::npos);
+  }
+}
+
 // The first use by several threads at once.
 TEST(JsonTest, ManyThreads) {
   std::vector<std::thread> threads;
