@@ -82,13 +82,16 @@ def spanner_session_emulator_deps():
         build_files = GOOGLEAPIS_PACKAGES,
     )
 
-    # gRPC's published health-checking proto.
+    # gRPC's published protos for health checking and reflection.
     _maybe(
         npm_repository,
         "io_grpc_grpc_proto",
         package_json = Label("//third_party/grpc_proto:package.json"),
         package_lock = Label("//third_party/grpc_proto:package-lock.json"),
-        keep = {"grpc-health-check/proto/health/v1/health.proto": "grpc/health/v1/health.proto"},
+        keep = {
+            "grpc-health-check/proto/health/v1/health.proto": "grpc/health/v1/health.proto",
+            "@grpc/reflection/build/proto/grpc/reflection": "grpc/reflection",
+        },
         build_files = {"": "//third_party/grpc_proto:BUILD.grpc_proto"},
     )
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <mutex>
 #include <thread>
 
 #include "absl/status/status.h"
@@ -9,8 +10,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "google/spanner/v1/spanner.pb.h"
-#include "grpc/grpc.h"
 #include "grpc/health/v1/health.pb.h"
 #include "grpcpp/ext/health_check_service_server_builder_option.h"
 #include "grpcpp/grpcpp.h"
@@ -18,13 +17,16 @@
 #include "server/auth/endpoints.h"
 #include "server/auth/permissions.h"
 #include "server/auth/policy.h"
+#include "server/call/descriptors.h"
 #include "server/call/method.h"
 #include "server/call/pipeline.h"
 #include "server/policy_text.h"
 #include "server/services/control.h"
 #include "server/services/health.h"
+#include "server/services/reflection.h"
 #include "server/services/resources.h"
 #include "server/services/sessions.h"
+#include "server/services/spanner_methods.h"
 #include "server/services/unimplemented.h"
 #include "server/transport/grpc_service.h"
 #include "server/transport/http_server.h"
@@ -41,6 +43,7 @@
 #include "store/session_table.h"
 
 namespace spanner_session_emulator {
+
 namespace {
 
 // Each way; the most that Spanner takes.
@@ -48,25 +51,12 @@ constexpr int kMaxMessageBytes = 100 << 20;
 // Enough for the longest name that is allowed, with every byte of it encoded.
 constexpr int kMaxHttpHeaderBytes = 64 << 10;
 
-// No code is generated for services, but their files describe them.
-const google::protobuf::ServiceDescriptor* SpannerService() {
-  return google::spanner::v1::Session::descriptor()->file()->FindServiceByName(
-      "Spanner");
-}
+constexpr char kSpanner[] = "google.spanner.v1.Spanner";
 
 const google::protobuf::ServiceDescriptor* HealthService() {
   return grpc::health::v1::HealthCheckRequest::descriptor()
       ->file()
       ->FindServiceByName("Health");
-}
-
-// The services whose health can be asked for.
-std::vector<std::string> ServiceNames() {
-  std::vector<std::string> names = {SpannerService()->full_name()};
-  for (const auto* service : ControlServices()) {
-    names.push_back(service->full_name());
-  }
-  return names;
 }
 
 absl::Status CheckOptions(const EmulatorOptions& options) {
@@ -192,12 +182,12 @@ std::string CallLine(const Call& call, const absl::Status& status,
                      absl::Duration took) {
   // Of a method that does not exist, the path is what the client sent.
   const Method& method = call.method();
-  std::string line = absl::StrCat(
-      "event=call method=",
-      method.descriptor == nullptr ? Quoted(method.path) : method.full_name,
-      " status=", absl::StatusCodeToString(status.code()),
-      " micros=", absl::ToInt64Microseconds(took),
-      " peer=", Quoted(call.context().Peer()));
+  std::string line =
+      absl::StrCat("event=call method=",
+                   method.known ? method.full_name : Quoted(method.path),
+                   " status=", absl::StatusCodeToString(status.code()),
+                   " micros=", absl::ToInt64Microseconds(took),
+                   " peer=", Quoted(call.context().Peer()));
   if (!call.resource().empty()) {
     absl::StrAppend(&line, " resource=", Quoted(call.resource()));
   }
@@ -268,27 +258,6 @@ HttpResponse ProblemResponse(HttpProblem problem, bool tls) {
   return BadHttpRequestResponse(status, "");
 }
 
-// gRPC's library, for as long as this lives. Setting it up and reading the
-// descriptors take most of a start and have nothing to do with each other, so
-// the former has a thread of its own.
-class GrpcRuntime {
- public:
-  GrpcRuntime() : thread_(grpc_init) {}
-  ~GrpcRuntime() {
-    Wait();
-    grpc_shutdown();
-  }
-  GrpcRuntime(const GrpcRuntime&) = delete;
-  GrpcRuntime& operator=(const GrpcRuntime&) = delete;
-
-  void Wait() {
-    if (thread_.joinable()) thread_.join();
-  }
-
- private:
-  std::thread thread_;
-};
-
 }  // namespace
 
 class Emulator::Impl {
@@ -304,35 +273,18 @@ class Emulator::Impl {
                    : std::make_unique<Clock>()),
         store_(clock_.get(), std::move(table_options)),
         catalog_(databases),
-        health_(ServiceNames()),
         auth_(clock_.get(), std::move(policy), options.control_token),
         pipeline_(MakeObserver(options_), &auth_, std::move(check_endpoint)) {
-    const Resources resources = {.store = &store_, .catalog = &catalog_};
-    methods_.AddService(SpannerService(), Unimplemented(resources));
+    AddSpannerMethods(Unimplemented(resources_), methods_);
     AddSessionMethods(
-        resources,
+        resources_,
         {.max_sessions_per_batch = options_.max_sessions_per_batch,
          .get_session_counts_as_use = options_.get_session_counts_as_use,
          .max_sessions = options_.max_sessions},
         methods_);
-    for (const auto* service : ControlServices()) {
-      methods_.AddService(service, Unimplemented(resources));
-    }
-    AddControlMethods(clock_.get(), &store_, &auth_, methods_);
-    methods_.AddService(HealthService(), Unimplemented(resources));
-    health_.AddMethods(methods_);
     CheckPermissionTable(methods_);
-    for (const auto* service : methods_.services()) {
-      services_.push_back(std::make_unique<GrpcService>(
-          service, &methods_, &pipeline_, &open_calls_));
-    }
-    if (options_.http_port != EmulatorOptions::kNoHttp) {
-      rest_ = std::make_unique<RestService>(
-          &methods_, &pipeline_, &open_calls_,
-          RestOptions{.cors_origin = options_.http_cors_origin,
-                      .max_body_bytes = kMaxMessageBytes});
-      AddPages(health_, *rest_);
-    }
+    spanner_service_ = std::make_unique<GrpcService>(kSpanner, methods_,
+                                                     &pipeline_, &open_calls_);
   }
 
   ~Impl() { Shutdown(absl::ZeroDuration()); }
@@ -352,7 +304,7 @@ class Emulator::Impl {
             ": gRPC could not; another process may have been faster"));
       }
     }
-    if (rest_ != nullptr) {
+    if (options_.http_port != EmulatorOptions::kNoHttp) {
       auto http_server = HttpServer::Start(MakeHttpOptions());
       if (!http_server.ok()) {
         StopServer(std::chrono::milliseconds::zero());
@@ -410,6 +362,43 @@ class Emulator::Impl {
   Authorizer& auth() { return auth_; }
 
  private:
+  // The methods of all other services are only added when somebody calls one,
+  // or REST: their descriptors, and those that REST needs, would take a third
+  // of the start.
+  void AddOtherMethods() {
+    NeedDescriptors();
+    std::vector<std::string> names = {kSpanner};
+    for (const auto* service : ControlServices()) {
+      methods_.AddService(service, Unimplemented(resources_));
+      names.push_back(service->full_name());
+    }
+    AddControlMethods(clock_.get(), &store_, &auth_, methods_);
+    methods_.AddService(HealthService(), Unimplemented(resources_));
+    health_.AddMethods(names, methods_);
+    names.push_back(HealthService()->full_name());
+    for (const auto* service : ReflectionServices()) {
+      methods_.AddService(service, Unimplemented(resources_));
+      names.push_back(service->full_name());
+    }
+    AddReflectionMethods(names, methods_);
+  }
+
+  const MethodTable& AllMethods() {
+    std::call_once(all_methods_once_, [this] { AddOtherMethods(); });
+    return methods_;
+  }
+
+  const RestService& Rest() {
+    std::call_once(rest_once_, [this] {
+      rest_ = std::make_unique<RestService>(
+          &AllMethods(), &pipeline_, &open_calls_,
+          RestOptions{.cors_origin = options_.http_cors_origin,
+                      .max_body_bytes = kMaxMessageBytes});
+      AddPages(health_, *rest_);
+    });
+    return *rest_;
+  }
+
   // gRPC waits for connections, not for calls, and a client may look at its
   // connection only when it has a call. So idle connections are cut as soon as
   // no call is open.
@@ -437,14 +426,14 @@ class Emulator::Impl {
     server_->Wait();
   }
 
-  HttpServerOptions MakeHttpOptions() const {
+  HttpServerOptions MakeHttpOptions() {
     return {
         .hostname = options_.hostname,
         .port = options_.http_port,
         .tls = tls_.has_value() ? tls_->http : nullptr,
         .handler =
             [this](const HttpRequest& request) {
-              return rest_->Handle(request);
+              return Rest().Handle(request);
             },
         // The control API looks at many sessions in one call.
         .is_slow =
@@ -486,7 +475,6 @@ class Emulator::Impl {
   }
 
   std::unique_ptr<grpc::Server> BuildAndStart() {
-    grpc_runtime_.Wait();
     grpc::ServerBuilder builder;
     // A port that somebody else has is an error, not to be shared.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -501,32 +489,37 @@ class Emulator::Impl {
           address,
           tls_.has_value() ? tls_->grpc : grpc::InsecureServerCredentials());
     }
-    for (const auto& service : services_) {
-      builder.RegisterService(service.get());
-    }
+    builder.RegisterService(spanner_service_.get());
     // Anew at each try: gRPC aborts when one of these gets a second server.
-    unknown_methods_ = std::make_unique<UnknownMethodService>(&pipeline_);
-    builder.RegisterCallbackGenericService(unknown_methods_.get());
+    generic_service_ = std::make_unique<GenericService>(
+        [this]() -> const MethodTable& { return AllMethods(); }, &pipeline_,
+        &open_calls_);
+    builder.RegisterCallbackGenericService(generic_service_.get());
     return builder.BuildAndStart();
   }
 
-  GrpcRuntime grpc_runtime_;  // First, to run beside all that follows.
   const EmulatorOptions options_;
   const std::optional<Tls> tls_;
   // Each of the following uses only what stands above it.
   const std::unique_ptr<Clock> clock_;
   SessionTable store_;
   const DatabaseCatalog catalog_;
-  Health health_;
+  const Resources resources_ = {.store = &store_, .catalog = &catalog_};
   Authorizer auth_;
   const Pipeline pipeline_;
-  MethodTable methods_;
-  std::vector<std::unique_ptr<GrpcService>> services_;
-  std::unique_ptr<UnknownMethodService> unknown_methods_;
   OpenCalls open_calls_;
+
+  Health health_;
+
+  MethodTable methods_;  // Only Spanner's, until AllMethods() was called.
+  std::once_flag all_methods_once_;
+  std::once_flag rest_once_;
+  std::unique_ptr<RestService> rest_;
+  std::unique_ptr<GrpcService> spanner_service_;
+  std::unique_ptr<GenericService> generic_service_;
+
   ListenAddresses listen_;
   std::unique_ptr<grpc::Server> server_;
-  std::unique_ptr<RestService> rest_;  // Null: REST is not served.
   std::unique_ptr<HttpServer> http_server_;
 
   Mutex shutdown_mu_;

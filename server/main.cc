@@ -32,7 +32,6 @@
 #include "absl/time/time.h"
 #include "google/protobuf/stubs/logging.h"
 #include "grpc/support/log.h"
-#include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "server/emulator.h"
 #include "server/healthcheck.h"
 #include "server/version.h"
@@ -235,7 +234,6 @@ int Run() {
   signal(SIGPIPE, SIG_IGN);
 
   SetUpLogging();
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
   EmulatorOptions options;
   options.hostname = absl::GetFlag(FLAGS_hostname);
@@ -274,7 +272,6 @@ int Run() {
   const std::string port_file = absl::GetFlag(FLAGS_port_file);
   // One of an earlier run would be taken for ours.
   if (!port_file.empty()) std::remove(port_file.c_str());
-
   auto emulator = Emulator::Start(std::move(options));
   if (!emulator.ok()) return Fail(emulator.status());
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/text_format.h"
+#include "server/call/descriptors.h"
 #include "server/transport/rest/json.h"
 
 namespace spanner_session_emulator {
@@ -35,6 +36,7 @@ class FirstMistake final : public google::protobuf::io::ErrorCollector {
 }  // namespace
 
 absl::StatusOr<v1::AuthPolicy> ParsePolicyText(const std::string& text) {
+  NeedDescriptors();
   v1::AuthPolicy policy;
   const size_t first = text.find_first_not_of(" \t\r\n");
   if (first != std::string::npos && text[first] == '{') {

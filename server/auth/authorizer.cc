@@ -123,8 +123,8 @@ absl::Status Authorizer::CheckCredential(Call& call) {
 }
 
 absl::Status Authorizer::CheckPermission(const Call& call) {
-  // Without a descriptor it is no method, and will be refused for that.
-  if (call.caller == nullptr || call.method().descriptor == nullptr) {
+  // What is no method will be refused for that.
+  if (call.caller == nullptr || !call.method().known) {
     return absl::OkStatus();
   }
   const Principal& principal = *call.caller;

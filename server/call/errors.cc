@@ -212,10 +212,9 @@ absl::Status ClockNotMoved(absl::string_view method, absl::string_view field,
               "PreconditionFailure", failure);
 }
 
-absl::Status Unimplemented(const google::protobuf::MethodDescriptor& method) {
-  return Make(
-      absl::StatusCode::kUnimplemented,
-      absl::StrCat(method.full_name(), " is not implemented by this emulator"));
+absl::Status Unimplemented(absl::string_view method) {
+  return Make(absl::StatusCode::kUnimplemented,
+              absl::StrCat(method, " is not implemented by this emulator"));
 }
 
 absl::Status UnknownMethod(absl::string_view path) {
@@ -274,6 +273,10 @@ absl::Status UnprintableReply(const google::protobuf::MethodDescriptor& method,
                            " has no form in JSON: ", problem));
 }
 
+absl::Status RequestMissing() {
+  return Make(absl::StatusCode::kInternal, "The call has no request");
+}
+
 absl::Status ShuttingDown() {
   return Make(absl::StatusCode::kUnavailable, "The emulator is shutting down");
 }
@@ -281,6 +284,17 @@ absl::Status ShuttingDown() {
 absl::Status UnknownHealthService(absl::string_view service) {
   return Make(absl::StatusCode::kNotFound,
               absl::StrCat("Unknown service: ", service));
+}
+
+absl::Status UnknownToReflection(absl::string_view kind,
+                                 absl::string_view name) {
+  return Make(absl::StatusCode::kNotFound,
+              absl::StrCat("Unknown ", kind, ": ", name));
+}
+
+absl::Status NothingAskedOfReflection() {
+  return Make(absl::StatusCode::kInvalidArgument,
+              "The request must have one of the fields of message_request");
 }
 
 }  // namespace spanner_session_emulator::errors

@@ -71,8 +71,9 @@ absl::Status TooManySessions(int64_t max_sessions);
 absl::Status ClockNotMoved(absl::string_view method, absl::string_view field,
                            absl::string_view problem);
 
-// UNIMPLEMENTED for a method of a served service that has no handler.
-absl::Status Unimplemented(const google::protobuf::MethodDescriptor& method);
+// UNIMPLEMENTED for a method of a served service, by its full name, that has no
+// handler.
+absl::Status Unimplemented(absl::string_view method);
 // UNIMPLEMENTED for a path, as `/package.Service/Method`, that nobody serves.
 absl::Status UnknownMethod(absl::string_view path);
 
@@ -101,11 +102,21 @@ absl::Status RequestFailed();
 absl::Status UnprintableReply(const google::protobuf::MethodDescriptor& method,
                               absl::string_view problem);
 
+// INTERNAL, as from gRPC itself: the client's half of a call has ended before
+// its request came.
+absl::Status RequestMissing();
+
 // UNAVAILABLE to calls that are still open when the server goes.
 absl::Status ShuttingDown();
 
 // NOT_FOUND from grpc.health.v1 for a service that is not served.
 absl::Status UnknownHealthService(absl::string_view service);
+
+// From server reflection: NOT_FOUND for a `kind` of thing that is not known by
+// this name, INVALID_ARGUMENT for a request that asks for nothing.
+absl::Status UnknownToReflection(absl::string_view kind,
+                                 absl::string_view name);
+absl::Status NothingAskedOfReflection();
 
 }  // namespace spanner_session_emulator::errors
 

@@ -10,6 +10,7 @@
 #include "absl/strings/strip.h"
 #include "google/api/client.pb.h"
 #include "google/api/resource.pb.h"
+#include "server/call/descriptors.h"
 #include "server/call/errors.h"
 
 namespace spanner_session_emulator {
@@ -23,24 +24,14 @@ ResourceKind KindOf(const google::protobuf::FieldDescriptor& field) {
   return ResourceKind::kNone;
 }
 
-std::unique_ptr<Method> MakeMethod(
-    const google::protobuf::MethodDescriptor* descriptor) {
+std::unique_ptr<Method> MakeMethod(absl::string_view service,
+                                   absl::string_view name) {
   auto method = std::make_unique<Method>();
-  method->name = descriptor->name();
-  method->full_name = descriptor->full_name();
-  method->descriptor = descriptor;
-  method->api_kind = ApiKindOf(descriptor->full_name());
-  method->path = absl::StrCat("/", descriptor->service()->full_name(), "/",
-                              descriptor->name());
-  for (int i = 0; i < descriptor->input_type()->field_count(); ++i) {
-    const auto* field = descriptor->input_type()->field(i);
-    // The first one: what a request is about comes before what it refers to.
-    if (const ResourceKind kind = KindOf(*field); kind != ResourceKind::kNone) {
-      method->resource_field = field;
-      method->resource_kind = kind;
-      break;
-    }
-  }
+  method->name = std::string(name);
+  method->full_name = absl::StrCat(service, ".", name);
+  method->path = absl::StrCat("/", service, "/", name);
+  method->api_kind = ApiKindOf(method->full_name);
+  method->known = true;
   return method;
 }
 
@@ -59,12 +50,18 @@ ApiKind ApiKindOf(absl::string_view method) {
 
 google::protobuf::Message* Method::NewRequest(
     google::protobuf::Arena* arena) const {
-  if (descriptor == nullptr) return nullptr;
   if (request_prototype != nullptr) return request_prototype->New(arena);
+  if (!known) return nullptr;
   // Not asked for at the start: the first time, protobuf builds a lot.
   return google::protobuf::MessageFactory::generated_factory()
-      ->GetPrototype(descriptor->input_type())
+      ->GetPrototype(descriptor()->input_type())
       ->New(arena);
+}
+
+const google::protobuf::MethodDescriptor* Method::descriptor() const {
+  if (!known) return nullptr;
+  NeedDescriptors();
+  return service()->FindMethodByName(name);
 }
 
 Method UnknownMethod(std::string path) {
@@ -80,41 +77,81 @@ Method UnknownMethod(std::string path) {
 }
 
 void MethodTable::AddService(const google::protobuf::ServiceDescriptor* service,
-                             Handler fallback) {
-  services_.push_back(service);
+                             const Handler& fallback) {
   const std::vector<std::string> scopes =
       absl::StrSplit(service->options().GetExtension(google::api::oauth_scopes),
                      ',', absl::SkipWhitespace());
   for (int i = 0; i < service->method_count(); ++i) {
-    std::unique_ptr<Method> method = MakeMethod(service->method(i));
-    method->handle = fallback;
+    const google::protobuf::MethodDescriptor* descriptor = service->method(i);
+    auto method = MakeMethod(service->full_name(), descriptor->name());
     method->oauth_scopes = scopes;
-    by_full_name_[method->full_name] = method.get();
-    methods_.push_back(std::move(method));
+    method->client_streaming = descriptor->client_streaming();
+    method->server_streaming = descriptor->server_streaming();
+    method->service = [service] { return service; };
+    for (int j = 0; j < descriptor->input_type()->field_count(); ++j) {
+      const auto* field = descriptor->input_type()->field(j);
+      // The first one: what a request is about comes before what it refers to.
+      method->resource_kind = KindOf(*field);
+      if (method->resource_kind == ResourceKind::kNone) continue;
+      method->resource_field = field->name();
+      method->resource = [field](const google::protobuf::Message& request) {
+        return request.GetReflection()->GetString(request, field);
+      };
+      break;
+    }
+    Add(std::move(method), fallback);
   }
+}
+
+void MethodTable::AddOutline(const ServiceOutline& service,
+                             const Handler& fallback) {
+  for (const MethodOutline& outline : service.methods) {
+    auto method = MakeMethod(service.full_name, outline.name);
+    method->oauth_scopes = service.oauth_scopes;
+    method->server_streaming = outline.server_streaming;
+    method->service = service.descriptor;
+    method->request_prototype = &outline.request();
+    method->resource_kind = outline.resource_kind;
+    method->resource_field = outline.resource_field;
+    method->resource = outline.resource;
+    Add(std::move(method), fallback);
+  }
+}
+
+void MethodTable::Add(std::unique_ptr<Method> method, const Handler& fallback) {
+  method->handle = fallback;
+  by_path_[method->path] = method.get();
+  methods_.push_back(std::move(method));
 }
 
 void MethodTable::Set(absl::string_view full_name,
                       const google::protobuf::Message& request_prototype,
                       Handler handle, Validator validate) {
-  Method& method = Find(full_name);
+  Method& method = At(full_name);
   method.request_prototype = &request_prototype;
   method.handle = std::move(handle);
   method.validate = std::move(validate);
 }
 
 void MethodTable::SetHasSecrets(absl::string_view full_name) {
-  Find(full_name).has_secrets = true;
+  At(full_name).has_secrets = true;
 }
 
-Method& MethodTable::Find(absl::string_view full_name) {
-  const auto it = by_full_name_.find(full_name);
-  if (it == by_full_name_.end()) {
+Method& MethodTable::At(absl::string_view full_name) {
+  const size_t dot = full_name.rfind('.');
+  const auto it = by_path_.find(absl::StrCat("/", full_name.substr(0, dot), "/",
+                                             full_name.substr(dot + 1)));
+  if (it == by_path_.end()) {
     // A slip in a service's table, found by the first start.
     std::cerr << "no method " << full_name << " in any service\n";
     std::abort();
   }
   return *it->second;
+}
+
+const Method* MethodTable::Find(absl::string_view path) const {
+  const auto it = by_path_.find(path);
+  return it == by_path_.end() ? nullptr : it->second;
 }
 
 }  // namespace spanner_session_emulator

@@ -1,4 +1,4 @@
-// Which methods there are, read from the protobuf descriptors.
+// Which methods there are, read from the protobuf descriptors or an outline.
 #ifndef SPANNER_SESSION_EMULATOR_SERVER_CALL_METHOD_H_
 #define SPANNER_SESSION_EMULATOR_SERVER_CALL_METHOD_H_
 
@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "google/protobuf/arena.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
@@ -39,6 +40,9 @@ enum class ApiKind {
 
 // By a full name of a method or a path to it, be it one that does not exist.
 ApiKind ApiKindOf(absl::string_view method);
+// Reads the resource's name out of a request of the method's type.
+using ResourceReader =
+    std::function<std::string(const google::protobuf::Message&)>;
 
 struct Method {
   std::string name;       // `GetSession`
@@ -49,19 +53,45 @@ struct Method {
   std::vector<std::string> oauth_scopes;
   // Whether errors must not quote from the request.
   bool has_secrets = false;
-  // Null in the stand-in for a method that does not exist.
-  const google::protobuf::MethodDescriptor* descriptor = nullptr;
-  // Of the request; null where nobody has given it to Set().
+  bool known = false;  // False in the stand-in for one that does not exist.
+  bool client_streaming = false;
+  bool server_streaming = false;
+  // Of the request; null where nobody has given it.
   const google::protobuf::Message* request_prototype = nullptr;
   // The field with a google.api.resource_reference to a session or database.
-  const google::protobuf::FieldDescriptor* resource_field = nullptr;
   ResourceKind resource_kind = ResourceKind::kNone;
+  std::string resource_field;  // `name`
+  ResourceReader resource;     // Null for kNone.
 
   Validator validate;  // May be null: nothing to look at.
   Handler handle;
 
   // An empty request in `arena`; null in the stand-in.
   google::protobuf::Message* NewRequest(google::protobuf::Arena* arena) const;
+
+  // Null in the stand-in. Slow where the descriptors have not been read yet.
+  const google::protobuf::MethodDescriptor* descriptor() const;
+
+  // Says which service it is of.
+  std::function<const google::protobuf::ServiceDescriptor*()> service;
+};
+
+// What descriptors say of a method, written down, so that it can be called
+// before protobuf has read them.
+struct MethodOutline {
+  const char* name;
+  const google::protobuf::Message& (*request)();
+  ResourceKind resource_kind;
+  const char* resource_field;
+  std::string (*resource)(const google::protobuf::Message&);
+  bool server_streaming = false;
+};
+struct ServiceOutline {
+  const char* full_name;
+  std::vector<std::string> oauth_scopes;
+  absl::Span<const MethodOutline> methods;
+  // For who needs more than that.
+  const google::protobuf::ServiceDescriptor* (*descriptor)();
 };
 
 // Stands in for a method that nobody has, so that calls of it take the same way
@@ -75,7 +105,10 @@ class MethodTable {
   // Adds the methods of a service. Those that get no handler of their own by
   // Set() are answered by `fallback`.
   void AddService(const google::protobuf::ServiceDescriptor* service,
-                  Handler fallback);
+                  const Handler& fallback);
+
+  // The same without asking for descriptors.
+  void AddOutline(const ServiceOutline& service, const Handler& fallback);
 
   // Gives a method, by its full name, its handler, which takes requests of the
   // prototype's type. The method must be there and its request of that type.
@@ -85,21 +118,19 @@ class MethodTable {
 
   // Has a method's errors not quote from its requests. It must be there.
   void SetHasSecrets(absl::string_view full_name);
+  // By the path that gRPC calls it by; null if nobody has it.
+  const Method* Find(absl::string_view path) const;
 
   const std::vector<std::unique_ptr<Method>>& methods() const {
     return methods_;
   }
-  const std::vector<const google::protobuf::ServiceDescriptor*>& services()
-      const {
-    return services_;
-  }
 
  private:
-  Method& Find(absl::string_view full_name);
+  void Add(std::unique_ptr<Method> method, const Handler& fallback);
+  Method& At(absl::string_view full_name);
 
-  std::vector<const google::protobuf::ServiceDescriptor*> services_;
   std::vector<std::unique_ptr<Method>> methods_;  // Their addresses are kept.
-  absl::flat_hash_map<std::string, Method*> by_full_name_;
+  absl::flat_hash_map<std::string, Method*> by_path_;
 };
 
 }  // namespace spanner_session_emulator

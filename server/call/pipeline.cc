@@ -16,8 +16,7 @@ absl::Status Pipeline::Parse(Call& call) {
 absl::Status Pipeline::ParseResource(Call& call) {
   const Method& method = call.method_;
   if (method.resource_kind == ResourceKind::kNone) return absl::OkStatus();
-  std::string name = call.request_->GetReflection()->GetString(
-      *call.request_, method.resource_field);
+  std::string name = method.resource(*call.request_);
   absl::Status status;
   if (method.resource_kind == ResourceKind::kSession) {
     auto session = SessionName::Parse(std::move(name));
@@ -29,7 +28,7 @@ absl::Status Pipeline::ParseResource(Call& call) {
     if (status.ok()) call.resource_ = *std::move(database);
   }
   if (!status.ok()) {
-    return errors::InvalidField(method.name, method.resource_field->name(),
+    return errors::InvalidField(method.name, method.resource_field,
                                 status.message());
   }
   return status;

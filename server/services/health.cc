@@ -13,7 +13,7 @@ namespace spanner_session_emulator {
 namespace api = ::grpc::health::v1;
 
 struct Health::State {
-  absl::flat_hash_set<std::string> services;  // Does not change.
+  absl::flat_hash_set<std::string> services;  // Set before it is asked for.
 
   Mutex mu;
   bool serving ABSL_GUARDED_BY(mu) = true;
@@ -79,15 +79,13 @@ class Health::WatchSource final : public ReplySource {
   api::HealthCheckResponse message_;
 };
 
-Health::Health(std::vector<std::string> services)
-    : state_(std::make_shared<State>()) {
+Health::Health() : state_(std::make_shared<State>()) {}
+
+void Health::AddMethods(std::vector<std::string> services, MethodTable& table) {
   state_->services.insert("");
   for (std::string& service : services) {
     state_->services.insert(std::move(service));
   }
-}
-
-void Health::AddMethods(MethodTable& table) {
   table.Set("grpc.health.v1.Health.Check",
             api::HealthCheckRequest::default_instance(),
             Unary<api::HealthCheckRequest, api::HealthCheckResponse>(

@@ -19,10 +19,11 @@ namespace spanner_session_emulator {
 // services it was given, until Shutdown(). Thread-safe.
 class Health {
  public:
-  explicit Health(std::vector<std::string> services);
+  Health();
 
-  // Gives the methods of grpc.health.v1.Health their handlers.
-  void AddMethods(MethodTable& table);
+  // Gives the methods of grpc.health.v1.Health their handlers, which know
+  // `services`. To be called once.
+  void AddMethods(std::vector<std::string> services, MethodTable& table);
 
   // Whether Shutdown() is still to come.
   bool serving() const;

@@ -12,7 +12,7 @@ Handler Unimplemented(const Resources& resources) {
     if (absl::Status s = resources.Require(call); !s.ok()) {
       return Reply::Error(std::move(s));
     }
-    return Reply::Error(errors::Unimplemented(*call.method().descriptor));
+    return Reply::Error(errors::Unimplemented(call.method().full_name));
   };
 }
 

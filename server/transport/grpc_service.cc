@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "google/protobuf/message.h"
@@ -63,7 +65,7 @@ class GrpcCallContext final : public CallContext {
     const RequestBytes bytes(request_);
     if (!request.ParseFromArray(bytes.view().data(),
                                 static_cast<int>(bytes.view().size()))) {
-      return errors::UnparsableRequest(*method.descriptor);
+      return errors::UnparsableRequest(*method.descriptor());
     }
     return absl::OkStatus();
   }
@@ -88,21 +90,29 @@ grpc::ByteBuffer Serialize(const google::protobuf::Message& message) {
 // the one that completed a write, or the one that ends a wait. `state_` says
 // whether somebody does. A waker may come at any time, even when the call is
 // over, so it holds the stream weakly.
-class ServerStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
-                           public std::enable_shared_from_this<ServerStream> {
+//
+// `Reactor` is one of gRPC's that can write.
+template <typename Reactor>
+class ServerStream
+    : public Reactor,
+      public std::enable_shared_from_this<ServerStream<Reactor>> {
  public:
   ServerStream(const Method& method, const Pipeline& pipeline,
-               grpc::CallbackServerContext& context,
-               const grpc::ByteBuffer& request, OpenCalls* open_calls)
+               grpc::CallbackServerContext& context, grpc::ByteBuffer request,
+               OpenCalls* open_calls)
       : open_call_(std::in_place, open_calls),
         pipeline_(pipeline),
         grpc_context_(context),
-        request_(request),
+        request_(std::move(request)),
         context_(context, request_),
         call_(method, context_) {}
 
-  void Start() {
-    self_ = shared_from_this();  // Until OnDone().
+  // Holds the stream until OnDone().
+  void Hold() { self_ = this->shared_from_this(); }
+
+  // The request must be there.
+  void Begin() {
+    begun_ = true;
     auto begun = pipeline_.Begin(call_);
     start_ = begun.start;
     source_ = std::move(begun.reply).TakeSource();
@@ -129,12 +139,20 @@ class ServerStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   }
 
   void OnDone() override {
-    pipeline_.End(call_, status_, start_);
+    if (begun_) pipeline_.End(call_, status_, start_);
     // The stream itself may be held up by a waker, and outlive the server.
     source_.reset();
     open_call_.reset();
     self_.reset();
   }
+
+ protected:
+  void End(absl::Status status) {
+    status_ = std::move(status);
+    this->Finish(ToGrpcStatus(status_, grpc_context_));
+  }
+
+  grpc::ByteBuffer& request() { return request_; }
 
  private:
   enum class State {
@@ -148,7 +166,7 @@ class ServerStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
       ReplyStep step = source_->Next();
       if (step.kind == ReplyStep::Kind::kMessage) {
         written_ = Serialize(*step.message);
-        StartWrite(&written_);
+        this->StartWrite(&written_);
         return;
       }
       if (step.kind == ReplyStep::Kind::kEnd) {
@@ -162,7 +180,7 @@ class ServerStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   // Returns false if there is nothing to wait for any more.
   bool Wait() {
     SetState(State::kAboutToWait);
-    source_->OnReady([weak = weak_from_this()] {
+    source_->OnReady([weak = this->weak_from_this()] {
       if (const auto self = weak.lock()) self->Wake();
     });
     {
@@ -191,17 +209,13 @@ class ServerStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
     state_ = state;
   }
 
-  void End(absl::Status status) {
-    status_ = std::move(status);
-    Finish(ToGrpcStatus(status_, grpc_context_));
-  }
-
   std::optional<OpenCalls::Call> open_call_;
   const Pipeline& pipeline_;
   grpc::CallbackServerContext& grpc_context_;
-  const grpc::ByteBuffer request_;  // Shares its memory with gRPC's own.
+  grpc::ByteBuffer request_;  // Shares its memory with gRPC's own.
   const GrpcCallContext context_;
   Call call_;
+  bool begun_ = false;
   Pipeline::Clock::time_point start_;
   std::unique_ptr<ReplySource> source_;
   grpc::ByteBuffer written_;  // Must live until the write is done.
@@ -214,78 +228,167 @@ class ServerStream final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   std::shared_ptr<ServerStream> self_;
 };
 
-}  // namespace
+// A call with one request, of a method that gRPC does not know: here, the
+// request has to be asked for.
+class GenericCall final : public ServerStream<grpc::ServerGenericBidiReactor> {
+ public:
+  using ServerStream::ServerStream;
 
-GrpcService::GrpcService(const google::protobuf::ServiceDescriptor* service,
-                         const MethodTable* table, const Pipeline* pipeline,
-                         OpenCalls* open_calls)
-    : pipeline_(pipeline), open_calls_(open_calls) {
-  for (const std::unique_ptr<Method>& method : table->methods()) {
-    if (method->descriptor->service() != service) continue;
-    if (method->descriptor->server_streaming()) {
-      AddServerStreaming(*method);
+  void Start() {
+    Hold();
+    StartRead(&request());
+  }
+
+  void OnReadDone(bool ok) override {
+    if (ok) {
+      Begin();
     } else {
-      AddUnary(*method);
+      End(errors::RequestMissing());
     }
   }
-}
+};
 
-void GrpcService::AddUnary(const Method& method) {
-  AddMethod(new grpc::internal::RpcServiceMethod(
-      method.path.c_str(), grpc::internal::RpcMethod::NORMAL_RPC, nullptr));
-  MarkMethodRawCallback(
-      method.descriptor->index(),
-      new grpc::internal::CallbackUnaryHandler<grpc::ByteBuffer,
-                                               grpc::ByteBuffer>(
-          [this, &method](grpc::CallbackServerContext* grpc_context,
-                          const grpc::ByteBuffer* request,
-                          grpc::ByteBuffer* response) {
-            const OpenCalls::Call open_call(open_calls_);
-            const GrpcCallContext context(*grpc_context, *request);
-            Call call(method, context);
-            const auto [reply, start] = pipeline_->Begin(call);
-            if (reply.status().ok()) *response = Serialize(*reply.message());
-            pipeline_->End(call, reply.status(), start);
-            // The call is complete, so it does not matter that this reactor
-            // takes no notice of cancellation; it costs no allocation.
-            auto* reactor = grpc_context->DefaultReactor();
-            reactor->Finish(ToGrpcStatus(reply.status(), *grpc_context));
-            return reactor;
-          }));
-}
+// A bidirectional call: message by message. It waits for its client most of the
+// time, so it is no open call that a shutdown would wait for.
+class Conversation final : public grpc::ServerGenericBidiReactor {
+ public:
+  Conversation(const Method& method, const Pipeline& pipeline,
+               grpc::CallbackServerContext& context)
+      : method_(method),
+        pipeline_(pipeline),
+        grpc_context_(context),
+        context_(context, request_) {}
 
-void GrpcService::AddServerStreaming(const Method& method) {
-  AddMethod(new grpc::internal::RpcServiceMethod(
-      method.path.c_str(), grpc::internal::RpcMethod::SERVER_STREAMING,
-      nullptr));
-  MarkMethodRawCallback(
-      method.descriptor->index(),
-      new grpc::internal::CallbackServerStreamingHandler<grpc::ByteBuffer,
-                                                         grpc::ByteBuffer>(
-          [this, &method](grpc::CallbackServerContext* grpc_context,
-                          const grpc::ByteBuffer* request) {
-            const auto stream = std::make_shared<ServerStream>(
-                method, *pipeline_, *grpc_context, *request, open_calls_);
-            stream->Start();
-            return stream.get();
-          }));
-}
+  void Start() { StartRead(&request_); }
 
-grpc::ServerGenericBidiReactor* UnknownMethodService::CreateReactor(
-    grpc::GenericCallbackServerContext* context) {
+  void OnReadDone(bool ok) override {
+    if (!ok) {
+      Finish(grpc::Status::OK);  // The client has said all, or is gone.
+      return;
+    }
+    Call call(method_, context_);
+    const auto [reply, start] = pipeline_.Begin(call);
+    if (reply.status().ok()) response_ = Serialize(*reply.message());
+    pipeline_.End(call, reply.status(), start);
+    if (reply.status().ok()) {
+      StartWrite(&response_);
+    } else {
+      Finish(ToGrpcStatus(reply.status(), grpc_context_));
+    }
+  }
+
+  void OnWriteDone(bool ok) override {
+    if (ok) {
+      StartRead(&request_);
+    } else {
+      Finish(ToGrpcStatus(absl::CancelledError(), grpc_context_));
+    }
+  }
+
+  void OnDone() override { delete this; }
+
+ private:
+  const Method& method_;
+  const Pipeline& pipeline_;
+  grpc::CallbackServerContext& grpc_context_;
+  grpc::ByteBuffer request_;
+  grpc::ByteBuffer response_;
+  const GrpcCallContext context_;
+};
+
+grpc::ServerGenericBidiReactor* RefuseUnknown(
+    const Pipeline& pipeline, grpc::GenericCallbackServerContext& context) {
   class Reactor final : public grpc::ServerGenericBidiReactor {
    public:
     void OnDone() override { delete this; }
   };
-  const Method method = UnknownMethod(context->method());
+  const Method method = UnknownMethod(context.method());
   const grpc::ByteBuffer no_request;
-  const GrpcCallContext call_context(*context, no_request);
+  const GrpcCallContext call_context(context, no_request);
   Call call(method, call_context);
-  const auto [reply, start] = pipeline_->Begin(call);
-  pipeline_->End(call, reply.status(), start);
+  const auto [reply, start] = pipeline.Begin(call);
+  pipeline.End(call, reply.status(), start);
   auto* reactor = new Reactor;
-  reactor->Finish(ToGrpcStatus(reply.status(), *context));
+  reactor->Finish(ToGrpcStatus(reply.status(), context));
   return reactor;
+}
+
+}  // namespace
+
+GrpcService::GrpcService(absl::string_view service, const MethodTable& table,
+                         const Pipeline* pipeline, OpenCalls* open_calls)
+    : pipeline_(pipeline), open_calls_(open_calls) {
+  const std::string prefix = absl::StrCat("/", service, "/");
+  int index = 0;
+  for (const std::unique_ptr<Method>& method : table.methods()) {
+    if (!absl::StartsWith(method->path, prefix)) continue;
+    if (method->server_streaming) {
+      AddServerStreaming(index++, *method);
+    } else {
+      AddUnary(index++, *method);
+    }
+  }
+}
+
+void GrpcService::AddUnary(int index, const Method& method) {
+  AddMethod(new grpc::internal::RpcServiceMethod(
+      method.path.c_str(), grpc::internal::RpcMethod::NORMAL_RPC, nullptr));
+  MarkMethodRawCallback(
+      index, new grpc::internal::CallbackUnaryHandler<grpc::ByteBuffer,
+                                                      grpc::ByteBuffer>(
+                 [this, &method](grpc::CallbackServerContext* grpc_context,
+                                 const grpc::ByteBuffer* request,
+                                 grpc::ByteBuffer* response) {
+                   const OpenCalls::Call open_call(open_calls_);
+                   const GrpcCallContext context(*grpc_context, *request);
+                   Call call(method, context);
+                   const auto [reply, start] = pipeline_->Begin(call);
+                   if (reply.status().ok()) {
+                     *response = Serialize(*reply.message());
+                   }
+                   pipeline_->End(call, reply.status(), start);
+                   // The call is complete, so it does not matter that this
+                   // reactor takes no notice of cancellation; it costs no
+                   // allocation.
+                   auto* reactor = grpc_context->DefaultReactor();
+                   reactor->Finish(ToGrpcStatus(reply.status(), *grpc_context));
+                   return reactor;
+                 }));
+}
+
+void GrpcService::AddServerStreaming(int index, const Method& method) {
+  AddMethod(new grpc::internal::RpcServiceMethod(
+      method.path.c_str(), grpc::internal::RpcMethod::SERVER_STREAMING,
+      nullptr));
+  MarkMethodRawCallback(
+      index,
+      new grpc::internal::CallbackServerStreamingHandler<grpc::ByteBuffer,
+                                                         grpc::ByteBuffer>(
+          [this, &method](grpc::CallbackServerContext* grpc_context,
+                          const grpc::ByteBuffer* request) {
+            using Stream =
+                ServerStream<grpc::ServerWriteReactor<grpc::ByteBuffer>>;
+            const auto stream = std::make_shared<Stream>(
+                method, *pipeline_, *grpc_context, *request, open_calls_);
+            stream->Hold();
+            stream->Begin();
+            return stream.get();
+          }));
+}
+
+grpc::ServerGenericBidiReactor* GenericService::CreateReactor(
+    grpc::GenericCallbackServerContext* context) {
+  const Method* method = table_().Find(context->method());
+  if (method == nullptr) return RefuseUnknown(*pipeline_, *context);
+  if (method->client_streaming) {
+    auto* conversation = new Conversation(*method, *pipeline_, *context);
+    conversation->Start();
+    return conversation;
+  }
+  const auto call = std::make_shared<GenericCall>(
+      *method, *pipeline_, *context, grpc::ByteBuffer(), open_calls_);
+  call->Start();
+  return call.get();
 }
 
 }  // namespace spanner_session_emulator

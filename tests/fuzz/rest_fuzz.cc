@@ -37,7 +37,7 @@ namespace {
 
 // Answers with the request, where the types allow it.
 Reply Echo(Call& call) {
-  const auto* output = call.method().descriptor->output_type();
+  const auto* output = call.method().descriptor()->output_type();
   if (output == call.request().GetDescriptor()) {
     return Reply::Message(&call.request());
   }

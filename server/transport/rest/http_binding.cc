@@ -41,7 +41,7 @@ absl::StatusOr<HttpBinding> MakeBinding(const Method& method,
     return absl::InvalidArgumentError(
         absl::StrCat("google.api.http of ", method.full_name, ": ", what));
   };
-  const pb::Descriptor& request = *method.descriptor->input_type();
+  const pb::Descriptor& request = *method.descriptor()->input_type();
   HttpBinding binding;
   binding.method = &method;
   const auto [http_method, path] = MethodAndPath(rule);
@@ -71,7 +71,7 @@ absl::StatusOr<HttpBinding> MakeBinding(const Method& method,
   }
   if (!rule.response_body().empty()) {
     binding.response_field =
-        FindField(*method.descriptor->output_type(), rule.response_body());
+        FindField(*method.descriptor()->output_type(), rule.response_body());
     if (binding.response_field == nullptr) {
       return wrong(absl::StrCat("no field: ", rule.response_body()));
     }
@@ -87,9 +87,8 @@ absl::StatusOr<HttpBinding> MakeBinding(const Method& method,
 
 absl::StatusOr<std::vector<HttpBinding>> HttpBindingsOf(const Method& method) {
   std::vector<HttpBinding> bindings;
-  const pb::MethodOptions& options = method.descriptor->options();
-  if (!options.HasExtension(google::api::http) ||
-      method.descriptor->client_streaming()) {
+  const pb::MethodOptions& options = method.descriptor()->options();
+  if (!options.HasExtension(google::api::http) || method.client_streaming) {
     return bindings;
   }
   const google::api::HttpRule& rule = options.GetExtension(google::api::http);

@@ -18,7 +18,7 @@ namespace {
 // What `fields` selects of a binding's reply.
 absl::StatusOr<FieldSelection> SelectionOf(const HttpBinding& binding,
                                            absl::string_view fields) {
-  const pb::Descriptor* type = binding.method->descriptor->output_type();
+  const pb::Descriptor* type = binding.method->descriptor()->output_type();
   if (binding.response_field != nullptr) {
     if (binding.response_field->is_repeated()) {
       return absl::InvalidArgumentError("cannot select from a list");
@@ -66,7 +66,7 @@ absl::StatusOr<std::string> ReplyWriter::Message(
                                 : "[]";
   }
   if (!status.ok()) {
-    return errors::UnprintableReply(*binding_->method->descriptor,
+    return errors::UnprintableReply(*binding_->method->descriptor(),
                                     status.message());
   }
   return pretty_ ? IndentJson(json) : json;

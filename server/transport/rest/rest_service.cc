@@ -177,7 +177,7 @@ HttpResponse RestService::CallMethod(const HttpRequest& request,
                                      const HttpBinding& binding,
                                      absl::string_view path,
                                      const RestQuery& query) const {
-  return binding.method->descriptor->server_streaming()
+  return binding.method->server_streaming
              ? Stream(request, binding, path, query)
              : Unary(request, binding, path, query);
 }

@@ -33,7 +33,7 @@ class FakeContext final : public CallContext {
                            google::protobuf::Message& request) const override {
     return request.ParseFromString(bytes_)
                ? absl::OkStatus()
-               : errors::UnparsableRequest(*method.descriptor);
+               : errors::UnparsableRequest(*method.descriptor());
   }
 
  private:

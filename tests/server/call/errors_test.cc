@@ -139,7 +139,8 @@ TEST(ErrorsTest, EveryErrorOfTheCatalogue) {
             "google.rpc.PreconditionFailure violations { type: \"CLOCK\" "
             "subject: \"clock\" description: \"time is refused: it is late\" "
             "}"},
-           {"Unimplemented", errors::Unimplemented(MethodNamed("ExecuteSql")),
+           {"Unimplemented",
+            errors::Unimplemented("google.spanner.v1.Spanner.ExecuteSql"),
             StatusCode::kUnimplemented,
             "google.spanner.v1.Spanner.ExecuteSql is not implemented by this "
             "emulator",

@@ -255,7 +255,7 @@ TEST_F(PipelineTest, TheEndpointIsLookedAtFirst) {
   const FakeContext context("\xff");
   Call call(*method, context);
   EXPECT_EQ(pipeline.Begin(call).reply.status(),
-            errors::UnparsableRequest(*method->descriptor));
+            errors::UnparsableRequest(*method->descriptor()));
 }
 
 TEST_F(PipelineTest, WorksWithoutAnObserver) {

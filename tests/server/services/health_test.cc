@@ -221,7 +221,7 @@ class WatchSourceTest : public ::testing::Test {
         health::HealthCheckRequest::descriptor()->file()->FindServiceByName(
             "Health"),
         [](Call&) { return Reply::Error(absl::UnimplementedError("")); });
-    health_->AddMethods(table_);
+    health_->AddMethods({kSpannerService}, table_);
   }
 
   std::unique_ptr<ReplySource> StartWatch(const std::string& service) {
@@ -241,8 +241,7 @@ class WatchSourceTest : public ::testing::Test {
     EXPECT_EQ(step.status.code(), absl::StatusCode::kUnavailable);
   }
 
-  std::unique_ptr<Health> health_ =
-      std::make_unique<Health>(std::vector<std::string>{kSpannerService});
+  std::unique_ptr<Health> health_ = std::make_unique<Health>();
   MethodTable table_;
 };
 

@@ -98,7 +98,14 @@ class ScriptedSource final : public ReplySource {
 
 // ---- The server.
 
-class ServerStreamTest : public ::testing::TestWithParam<Transport> {
+// How calls come: to a method that gRPC knows by its name, or to the generic
+// service.
+struct Way {
+  Transport transport;
+  bool generic;
+};
+
+class ServerStreamTest : public ::testing::TestWithParam<Way> {
  protected:
   ServerStreamTest()
       : pipeline_([this](const Call& call, const absl::Status& status,
@@ -111,7 +118,7 @@ class ServerStreamTest : public ::testing::TestWithParam<Transport> {
           ended_.Signal();
         }) {
     table_.AddService(&SpannerDescriptor(), [](Call& call) {
-      return Reply::Error(errors::Unimplemented(*call.method().descriptor));
+      return Reply::Error(errors::Unimplemented(call.method().full_name));
     });
   }
   ~ServerStreamTest() override { StopServer(); }
@@ -120,18 +127,25 @@ class ServerStreamTest : public ::testing::TestWithParam<Transport> {
   void Serve(Handler handler) {
     table_.Set(kStreamingMethod, api::ExecuteSqlRequest::default_instance(),
                std::move(handler));
-    service_ = std::make_unique<GrpcService>(&SpannerDescriptor(), &table_,
-                                             &pipeline_, &open_calls_);
+    service_ = std::make_unique<GrpcService>(SpannerDescriptor().full_name(),
+                                             table_, &pipeline_, &open_calls_);
+    generic_service_ = std::make_unique<GenericService>(
+        [this]() -> const MethodTable& { return table_; }, &pipeline_,
+        &open_calls_);
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
                              &port);
-    builder.RegisterService(service_.get());
+    if (GetParam().generic) {
+      builder.RegisterCallbackGenericService(generic_service_.get());
+    } else {
+      builder.RegisterService(service_.get());
+    }
     server_ = builder.BuildAndStart();
     ASSERT_NE(server_, nullptr);
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(-1);
-    const auto channel = GetParam() == Transport::kTcp
+    const auto channel = GetParam().transport == Transport::kTcp
                              ? Connect(absl::StrCat("127.0.0.1:", port))
                              : server_->InProcessChannel(arguments);
     stub_ = api::Spanner::NewStub(channel);
@@ -231,11 +245,25 @@ class ServerStreamTest : public ::testing::TestWithParam<Transport> {
   const Pipeline pipeline_;
   OpenCalls open_calls_;
   std::unique_ptr<GrpcService> service_;
+  std::unique_ptr<GenericService> generic_service_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<api::Spanner::Stub> stub_;
 };
 
-INSTANTIATE_TRANSPORTS(ServerStreamTest);
+std::string WayName(const ::testing::TestParamInfo<Way>& info) {
+  return absl::StrCat(
+      info.param.transport == Transport::kTcp ? "Tcp" : "InProcess",
+      info.param.generic ? "Generic" : "ByName");
+}
+
+constexpr Way kTcpWays[] = {{Transport::kTcp, false}, {Transport::kTcp, true}};
+constexpr Way kAllWays[] = {{Transport::kTcp, false},
+                            {Transport::kTcp, true},
+                            {Transport::kInProcess, false},
+                            {Transport::kInProcess, true}};
+
+INSTANTIATE_TEST_SUITE_P(Over, ServerStreamTest, ::testing::ValuesIn(kAllWays),
+                         WayName);
 
 // `count` messages, named by their number.
 std::vector<std::string> Numbers(int count) {
@@ -314,7 +342,8 @@ class ServerStreamErrorTest : public ServerStreamTest {
   }
 };
 
-INSTANTIATE_TRANSPORTS(ServerStreamErrorTest);
+INSTANTIATE_TEST_SUITE_P(Over, ServerStreamErrorTest,
+                         ::testing::ValuesIn(kAllWays), WayName);
 
 TEST_P(ServerStreamErrorTest, BeforeTheFirstMessage) { ExpectErrorAfter({}); }
 
@@ -545,7 +574,8 @@ class CancelledInOnReadyTest : public ServerStreamTest {
   }
 };
 
-INSTANTIATE_TRANSPORTS(CancelledInOnReadyTest);
+INSTANTIATE_TEST_SUITE_P(Over, CancelledInOnReadyTest,
+                         ::testing::ValuesIn(kAllWays), WayName);
 
 TEST_P(CancelledInOnReadyTest, WithoutAWakeUp) { Run(/*wake_at_once=*/false); }
 
@@ -614,8 +644,8 @@ TEST_P(ServerStreamTest, ServerStopsWhileWriting) {
 // Over TCP only: in one process, gRPC cuts open calls off.
 using GracefulStopTest = ServerStreamTest;
 
-INSTANTIATE_TEST_SUITE_P(Over, GracefulStopTest,
-                         ::testing::Values(Transport::kTcp), TransportName);
+INSTANTIATE_TEST_SUITE_P(Over, GracefulStopTest, ::testing::ValuesIn(kTcpWays),
+                         WayName);
 
 TEST_P(GracefulStopTest, LetsAStreamEnd) {
   ServeScript({"a", Wait(), "b", absl::OkStatus()});

@@ -411,7 +411,7 @@ TEST(RestConformanceTest, EveryRequestComesAsItWasSent) {
   RestServer server(ServedServices());
   int requests = 0;
   for (const auto& method : server.table.methods()) {
-    for (const Rule& rule : RulesOf(*method->descriptor)) {
+    for (const Rule& rule : RulesOf(*method->descriptor())) {
       SCOPED_TRACE(absl::StrCat(rule.http_method, " ", rule.path));
       for (int round = 0; round < kRounds; ++round) {
         google::protobuf::Arena arena;
@@ -451,14 +451,14 @@ std::vector<std::string> Elements(const std::string& json) {
 TEST(RestConformanceTest, EveryReplyComesAsItWasGiven) {
   RestServer server(ServedServices());
   for (const auto& method : server.table.methods()) {
-    for (const Rule& rule : RulesOf(*method->descriptor)) {
+    for (const Rule& rule : RulesOf(*method->descriptor())) {
       SCOPED_TRACE(absl::StrCat(rule.http_method, " ", rule.path));
       for (int round = 0; round < kRounds; ++round) {
         google::protobuf::Arena arena;
         pb::Message& request = *method->NewRequest(&arena);
         server.answer.reset(
             pb::MessageFactory::generated_factory()
-                ->GetPrototype(method->descriptor->output_type())
+                ->GetPrototype(method->descriptor()->output_type())
                 ->New());
         Filler(round).Fill(*server.answer);
         Filler(round).Fill(request);
@@ -468,7 +468,7 @@ TEST(RestConformanceTest, EveryReplyComesAsItWasGiven) {
         const TestResponse response = server.Run(sent);
         ASSERT_EQ(response.status, 200) << response.body;
         std::string json = response.body;
-        if (method->descriptor->server_streaming()) {
+        if (method->server_streaming) {
           const std::vector<std::string> elements = Elements(json);
           ASSERT_EQ(elements.size(), 1);
           json = elements[0];

@@ -155,7 +155,7 @@ class RestServer {
     if (!error.ok()) return Reply::Error(error);
     if (answer == nullptr) {
       answer.reset(google::protobuf::MessageFactory::generated_factory()
-                       ->GetPrototype(call.method().descriptor->output_type())
+                       ->GetPrototype(call.method().descriptor()->output_type())
                        ->New());
     }
     auto* message = answer->New(&call.arena());
