@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -103,6 +104,14 @@ absl::Status CheckOptions(const EmulatorOptions& options) {
         std::pair("http_body_timeout", options.http_body_timeout)}) {
     status.Update(positive(name, value, absl::ZeroDuration(),
                            absl::FormatDuration(value)));
+  }
+  // Others could not come in a header as they are.
+  if (!std::all_of(options.control_token.begin(), options.control_token.end(),
+                   [](char c) {
+                     return absl::ascii_isgraph(static_cast<unsigned char>(c));
+                   })) {
+    status.Update(absl::InvalidArgumentError(
+        "control_token must be of printable ASCII characters, no blanks"));
   }
   if (options.start_time.has_value() &&
       (*options.start_time < Clock::Earliest() ||
@@ -267,6 +276,7 @@ class Emulator::Impl {
        SessionTableOptions table_options, std::shared_ptr<const Policy> policy,
        EndpointCheck check_endpoint, std::optional<Tls> tls)
       : options_(WithoutSecrets(options)),
+        has_control_token_(!options.control_token.empty()),
         tls_(std::move(tls)),
         clock_(options_.start_time.has_value()
                    ? std::make_unique<Clock>(*options_.start_time)
@@ -324,6 +334,11 @@ class Emulator::Impl {
                       absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", tls_->expires,
                                        absl::UTCTimeZone()));
     }
+    // An empty flag, as of a variable that is not set, means that all may call.
+    if (const int count = auth_.policy().principals_size(); count > 0) {
+      absl::StrAppend(&line, " auth_principals=", count);
+    }
+    if (has_control_token_) absl::StrAppend(&line, " control_token=true");
     Log(line);
     return absl::OkStatus();
   }
@@ -381,6 +396,7 @@ class Emulator::Impl {
       names.push_back(service->full_name());
     }
     AddReflectionMethods(names, methods_);
+    CheckPermissionTable(methods_);
   }
 
   const MethodTable& AllMethods() {
@@ -499,6 +515,7 @@ class Emulator::Impl {
   }
 
   const EmulatorOptions options_;
+  const bool has_control_token_;
   const std::optional<Tls> tls_;
   // Each of the following uses only what stands above it.
   const std::unique_ptr<Clock> clock_;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -82,8 +83,15 @@ absl::Status CheckHealth(const std::string& hostname, int port,
   const grpc::Status status = grpc::health::v1::Health::NewStub(channel)->Check(
       &context, request, &response);
   if (!status.ok()) {
-    return absl::UnavailableError(
-        absl::StrCat("no health from ", target, ": ", status.error_message()));
+    const bool closed = absl::StrContains(status.error_message(), "closed") ||
+                        absl::StrContains(status.error_message(), "reset");
+    return absl::UnavailableError(absl::StrCat(
+        "no health from ", target, ": ", status.error_message(),
+        !closed ? ""
+        : tls.ca.empty() && tls.self_signed.empty()
+            ? "; if the server speaks TLS, give --tls_self_signed or --tls_ca"
+            : "; if the server asks for certificates, give --tls_cert and "
+              "--tls_key"));
   }
   if (response.status() != grpc::health::v1::HealthCheckResponse::SERVING) {
     return absl::UnavailableError(

@@ -27,8 +27,12 @@ std::optional<absl::string_view> BearerToken(absl::string_view header) {
 }
 
 // What a permission would be granted on: nobody grants on a session.
-absl::string_view GrantableResource(absl::string_view resource) {
-  return resource.substr(0, resource.find("/sessions/"));
+absl::string_view GrantableResource(const Call& call,
+                                    absl::string_view resource) {
+  return call.method().resource_kind == ResourceKind::kSession &&
+                 resource == call.session().full()
+             ? call.session().database_full()
+             : resource;
 }
 
 }  // namespace
@@ -143,7 +147,7 @@ absl::Status Authorizer::CheckPermission(const Call& call) {
         Missing& missing = it->second.missing[permission];
         ++missing.calls;
         if (missing.resources.size() < kMaxResources) {
-          missing.resources.emplace(GrantableResource(resource));
+          missing.resources.emplace(GrantableResource(call, resource));
         }
         return false;
       });

@@ -32,10 +32,9 @@ constexpr absl::string_view kUseRole = "spanner.databaseRoles.use";
 
 // Of which the call's resource is the name, or whose session that is.
 absl::string_view DatabaseOf(const Call& call) {
-  const absl::string_view name = call.resource();
   return call.method().resource_kind == ResourceKind::kSession
-             ? name.substr(0, name.find("/sessions/"))
-             : name;
+             ? call.session().database_full()
+             : call.resource();
 }
 
 // Fine-grained access control: a session may act as a database role, of which

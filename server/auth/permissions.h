@@ -17,7 +17,7 @@ namespace spanner_session_emulator {
 bool HasPermissions(absl::string_view full_name);
 
 // Ends the program if the table lacks a method of Google's API: a slip, found
-// by the first start.
+// by the first use.
 void CheckPermissionTable(const MethodTable& methods);
 
 // Gives `check` each permission that the call needs, as `spanner.sessions.get`,

@@ -4,7 +4,7 @@
 // names from store/.
 //
 // A Call and its Reply belong to one call and are used by one thread at a time.
-// Method and MethodTable do not change after start-up, so all may read them.
+// A Method does not change once calls can come, so all may read it.
 #ifndef SPANNER_SESSION_EMULATOR_SERVER_CALL_CALL_H_
 #define SPANNER_SESSION_EMULATOR_SERVER_CALL_CALL_H_
 

@@ -102,8 +102,7 @@ absl::Status RequestFailed();
 absl::Status UnprintableReply(const google::protobuf::MethodDescriptor& method,
                               absl::string_view problem);
 
-// INTERNAL, as from gRPC itself: the client's half of a call has ended before
-// its request came.
+// INTERNAL: the client's half of a call has ended before its request came.
 absl::Status RequestMissing();
 
 // UNAVAILABLE to calls that are still open when the server goes.

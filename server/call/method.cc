@@ -142,7 +142,7 @@ Method& MethodTable::At(absl::string_view full_name) {
   const auto it = by_path_.find(absl::StrCat("/", full_name.substr(0, dot), "/",
                                              full_name.substr(dot + 1)));
   if (it == by_path_.end()) {
-    // A slip in a service's table, found by the first start.
+    // A slip in a service's table, found by the first use.
     std::cerr << "no method " << full_name << " in any service\n";
     std::abort();
   }

@@ -99,7 +99,8 @@ struct ServiceOutline {
 Method UnknownMethod(std::string path);
 
 // The methods of the services that are served, in the order of their
-// declaration. Filled at start-up, then only read.
+// declaration. Not thread-safe, but a Method stays where it is and as it is
+// when others are added.
 class MethodTable {
  public:
   // Adds the methods of a service. Those that get no handler of their own by

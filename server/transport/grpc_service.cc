@@ -62,6 +62,7 @@ class GrpcCallContext final : public CallContext {
 
   absl::Status ReadRequest(const Method& method,
                            google::protobuf::Message& request) const override {
+    if (!request_.Valid()) return errors::RequestMissing();
     const RequestBytes bytes(request_);
     if (!request.ParseFromArray(bytes.view().data(),
                                 static_cast<int>(bytes.view().size()))) {
@@ -100,7 +101,7 @@ class ServerStream
   ServerStream(const Method& method, const Pipeline& pipeline,
                grpc::CallbackServerContext& context, grpc::ByteBuffer request,
                OpenCalls* open_calls)
-      : open_call_(std::in_place, open_calls),
+      : open_calls_(open_calls),
         pipeline_(pipeline),
         grpc_context_(context),
         request_(std::move(request)),
@@ -110,9 +111,9 @@ class ServerStream
   // Holds the stream until OnDone().
   void Hold() { self_ = this->shared_from_this(); }
 
-  // The request must be there.
+  // The request must be there, or must be known not to come.
   void Begin() {
-    begun_ = true;
+    open_call_.emplace(open_calls_);
     auto begun = pipeline_.Begin(call_);
     start_ = begun.start;
     source_ = std::move(begun.reply).TakeSource();
@@ -139,7 +140,7 @@ class ServerStream
   }
 
   void OnDone() override {
-    if (begun_) pipeline_.End(call_, status_, start_);
+    if (open_call_.has_value()) pipeline_.End(call_, status_, start_);
     // The stream itself may be held up by a waker, and outlive the server.
     source_.reset();
     open_call_.reset();
@@ -209,13 +210,13 @@ class ServerStream
     state_ = state;
   }
 
-  std::optional<OpenCalls::Call> open_call_;
+  OpenCalls* const open_calls_;
+  std::optional<OpenCalls::Call> open_call_;  // From Begin() on.
   const Pipeline& pipeline_;
   grpc::CallbackServerContext& grpc_context_;
   grpc::ByteBuffer request_;  // Shares its memory with gRPC's own.
   const GrpcCallContext context_;
   Call call_;
-  bool begun_ = false;
   Pipeline::Clock::time_point start_;
   std::unique_ptr<ReplySource> source_;
   grpc::ByteBuffer written_;  // Must live until the write is done.
@@ -239,13 +240,8 @@ class GenericCall final : public ServerStream<grpc::ServerGenericBidiReactor> {
     StartRead(&request());
   }
 
-  void OnReadDone(bool ok) override {
-    if (ok) {
-      Begin();
-    } else {
-      End(errors::RequestMissing());
-    }
-  }
+  // Also without a request: then, to read it is an error like others.
+  void OnReadDone(bool) override { Begin(); }
 };
 
 // A bidirectional call: message by message. It waits for its client most of the

@@ -1,5 +1,8 @@
 #include "server/transport/openssl.h"
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
 namespace spanner_session_emulator {
 namespace {
 
@@ -13,14 +16,23 @@ int NoPassword(char*, int, int, void*) { return -1; }
 
 }  // namespace
 
-std::vector<CertificatePointer> ReadCertificates(absl::string_view pem) {
+absl::StatusOr<std::vector<CertificatePointer>> ReadCertificates(
+    absl::string_view pem) {
   std::vector<CertificatePointer> certificates;
   const BioPointer bio = View(pem);
   while (X509* certificate =
              PEM_read_bio_X509(bio.get(), nullptr, NoPassword, nullptr)) {
     certificates.emplace_back(certificate);
   }
-  ERR_clear_error();  // That there are no more is one.
+  // That there are no more is an error, too.
+  const unsigned long error = ERR_peek_last_error();  // NOLINT: OpenSSL's type.
+  if (ERR_GET_LIB(error) != ERR_LIB_PEM ||
+      ERR_GET_REASON(error) != PEM_R_NO_START_LINE) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("certificate number ", certificates.size() + 1,
+                     " cannot be read: ", TakeOpensslError()));
+  }
+  ERR_clear_error();
   return certificates;
 }
 

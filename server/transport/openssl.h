@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "openssl/bio.h"
 #include "openssl/err.h"
@@ -30,8 +31,10 @@ using BioPointer = OpensslPointer<BIO, BIO_free>;
 using KeyPointer = OpensslPointer<EVP_PKEY, EVP_PKEY_free>;
 using CertificatePointer = OpensslPointer<X509, X509_free>;
 
-// The certificates among PEM blocks, in their order.
-std::vector<CertificatePointer> ReadCertificates(absl::string_view pem);
+// The certificates among PEM blocks, in their order. INVALID_ARGUMENT says
+// which of them cannot be read, as `certificate number 2`.
+absl::StatusOr<std::vector<CertificatePointer>> ReadCertificates(
+    absl::string_view pem);
 // Null if there is no private key, or only one that needs a password.
 KeyPointer ReadKey(absl::string_view pem);
 

@@ -168,6 +168,7 @@ absl::Status Write(const std::string& path, absl::string_view text,
   while (!text.empty()) {
     const ssize_t size = write(file.get(), text.data(), text.size());
     if (size < 0) {
+      if (errno == EINTR) continue;
       absl::Status failure = Failure("write", temporary);
       unlink(temporary.c_str());
       return failure;
@@ -175,22 +176,28 @@ absl::Status Write(const std::string& path, absl::string_view text,
     text.remove_prefix(static_cast<size_t>(size));
   }
   if (std::rename(temporary.c_str(), path.c_str()) != 0) {
-    return Failure("write", path);
+    absl::Status failure = Failure("write", path);
+    unlink(temporary.c_str());
+    return failure;
   }
   return absl::OkStatus();
+}
+
+absl::Status CannotMake() {
+  return absl::InternalError(absl::StrCat(
+      "tls_self_signed: cannot make a certificate: ", TakeOpensslError()));
 }
 
 absl::Status MakeFiles(const SelfSignedFiles& files,
                        const std::vector<std::string>& hosts, absl::Time now) {
   const Identity ca = MakeAuthority(now);
-  if (ca.key == nullptr) return absl::InternalError(TakeOpensslError());
+  if (ca.key == nullptr) return CannotMake();
   const Identity server = MakeSigned("localhost", ca, now, "serverAuth",
                                      {NID_subject_alt_name, NamesOf(hosts)});
   const Identity client = MakeSigned("client", ca, now, "clientAuth",
                                      {NID_subject_alt_name, "DNS:client"});
   if (server.key == nullptr || client.key == nullptr) {
-    return absl::InternalError(
-        absl::StrCat("tls_self_signed: ", TakeOpensslError()));
+    return CannotMake();
   }
   // The authority first: by it, a folder is known to be of our making.
   absl::Status status = Write(files.ca, ToPem(ca.certificate.get()), 0644);
@@ -211,8 +218,8 @@ absl::Status MakeFiles(const SelfSignedFiles& files,
 // ---- Looking at what is there.
 
 CertificatePointer CertificateIn(const std::string& path) {
-  std::vector<CertificatePointer> all = ReadCertificates(TextOf(path));
-  return all.empty() ? nullptr : std::move(all.front());
+  auto all = ReadCertificates(TextOf(path));
+  return all.ok() && !all->empty() ? std::move(all->front()) : nullptr;
 }
 
 bool IsOurs(const X509* authority) {
@@ -269,8 +276,11 @@ absl::Status CheckOwner(const SelfSignedFiles& files) {
     if (access(path->c_str(), F_OK) == 0) {
       return absl::InvalidArgumentError(absl::StrCat(
           "tls_self_signed: ", *path,
-          " is there, but was not made by this program: choose another "
-          "folder"));
+          ca == nullptr
+              ? " is there, but without a ca.pem of this program beside it: "
+                "choose another folder, or delete it"
+              : " is there, but was not made by this program: choose another "
+                "folder"));
     }
   }
   return absl::OkStatus();

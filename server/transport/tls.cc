@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "openssl/ssl.h"
 #include "server/transport/openssl.h"
@@ -22,7 +23,7 @@ constexpr unsigned char kProtocols[] = "\x8http/1.1\x8http/1.0";
 // ---- A socket as OpenSSL's BIO. Its own would raise SIGPIPE when the client
 // has gone, which ends a program that embeds the server.
 
-int SocketOf(BIO* bio) { return *static_cast<const int*>(BIO_get_data(bio)); }
+TlsWire& WireOf(BIO* bio) { return *static_cast<TlsWire*>(BIO_get_data(bio)); }
 
 int FinishIo(BIO* bio, ssize_t size, void (*set_retry)(BIO*)) {
   BIO_clear_retry_flags(bio);
@@ -33,13 +34,17 @@ int FinishIo(BIO* bio, ssize_t size, void (*set_retry)(BIO*)) {
 }
 
 int SendTo(BIO* bio, const char* data, int size) {
-  return FinishIo(bio, send(SocketOf(bio), data, size, MSG_NOSIGNAL),
+  return FinishIo(bio, send(WireOf(bio).socket, data, size, MSG_NOSIGNAL),
                   [](BIO* b) { BIO_set_retry_write(b); });
 }
 
 int ReceiveFrom(BIO* bio, char* space, int size) {
-  return FinishIo(bio, recv(SocketOf(bio), space, size, 0),
-                  [](BIO* b) { BIO_set_retry_read(b); });
+  TlsWire& wire = WireOf(bio);
+  const ssize_t received = recv(wire.socket, space, size, 0);
+  if (received > 0 && wire.first_byte < 0) {
+    wire.first_byte = static_cast<unsigned char>(space[0]);
+  }
+  return FinishIo(bio, received, [](BIO* b) { BIO_set_retry_read(b); });
 }
 
 // NOLINTNEXTLINE(google-runtime-int): OpenSSL's type.
@@ -80,8 +85,9 @@ absl::Status Refused(absl::string_view what) {
 }
 
 absl::Status UseCertificates(const TlsCredentials& credentials, SSL_CTX* ctx) {
-  const std::vector<CertificatePointer> chain =
-      ReadCertificates(credentials.certificate_chain);
+  const auto read = ReadCertificates(credentials.certificate_chain);
+  if (!read.ok()) return read.status();
+  const std::vector<CertificatePointer>& chain = *read;
   const KeyPointer key = ReadKey(credentials.private_key);
   for (size_t i = 0; i < chain.size(); ++i) {
     const bool used = i == 0
@@ -97,12 +103,17 @@ absl::Status UseCertificates(const TlsCredentials& credentials, SSL_CTX* ctx) {
 }
 
 absl::Status RequireClients(absl::string_view client_ca, SSL_CTX* ctx) {
-  for (const CertificatePointer& ca : ReadCertificates(client_ca)) {
+  const auto read = ReadCertificates(client_ca);
+  if (!read.ok()) return read.status();
+  for (const CertificatePointer& ca : *read) {
     if (X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), ca.get()) != 1 ||
         SSL_CTX_add_client_CA(ctx, ca.get()) != 1) {
       return Refused("the clients' certificate authority");
     }
   }
+  // Each of them is trusted as it is, like gRPC does it, be it an intermediate
+  // one.
+  X509_STORE_set_flags(SSL_CTX_get_cert_store(ctx), X509_V_FLAG_PARTIAL_CHAIN);
   SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
                      nullptr);
   return absl::OkStatus();
@@ -140,13 +151,13 @@ absl::StatusOr<std::shared_ptr<const TlsContext>> TlsContext::Create(
 TlsContext::~TlsContext() { SSL_CTX_free(context_); }
 
 TlsStream::TlsStream(const TlsContext& context, int socket)
-    : socket_(socket), ssl_(SSL_new(context.context_)) {
+    : wire_{.socket = socket}, ssl_(SSL_new(context.context_)) {
   BIO* const bio = ssl_ == nullptr ? nullptr : BIO_new(SocketMethod());
   if (bio == nullptr) {
     SSL_free(ssl_);
     throw std::bad_alloc();
   }
-  BIO_set_data(bio, &socket_);
+  BIO_set_data(bio, &wire_);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_, bio, bio);
   SSL_set_accept_state(ssl_);
@@ -157,10 +168,13 @@ TlsStream::~TlsStream() { SSL_free(ssl_); }
 TlsStream::Result TlsStream::Handshake() {
   ERR_clear_error();
   const int returned = SSL_do_handshake(ssl_);
-  const int reason = ERR_GET_REASON(ERR_peek_error());
   const Result result = Finish(returned);
   established_ = result == Result::kDone;
-  return result == Result::kFailed && reason == SSL_R_HTTP_REQUEST
+  // A request begins with its method's name, and no record of TLS with a
+  // letter.
+  return result == Result::kFailed && wire_.first_byte >= 0 &&
+                 absl::ascii_isupper(
+                     static_cast<unsigned char>(wire_.first_byte))
              ? Result::kPlainHttp
              : result;
 }

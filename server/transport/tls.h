@@ -41,6 +41,12 @@ class TlsContext {
   ssl_ctx_st* const context_;
 };
 
+// Where OpenSSL's calls end.
+struct TlsWire {
+  int socket;
+  int first_byte = -1;  // Of the client's; -1: none has come.
+};
+
 // One connection, over a connected, non-blocking socket, which must outlive it
 // and stays open. For one thread at a time.
 class TlsStream {
@@ -72,7 +78,7 @@ class TlsStream {
  private:
   Result Finish(int returned);
 
-  int socket_;  // OpenSSL looks for it here.
+  TlsWire wire_;
   ssl_st* const ssl_;
   bool established_ = false;  // The handshake is done, and nothing has failed.
 };

@@ -56,7 +56,13 @@ absl::StatusOr<std::string> ReadTlsFile(absl::string_view option,
 absl::StatusOr<std::string> ReadTlsAuthority(absl::string_view option,
                                              const std::string& path) {
   absl::StatusOr<std::string> text = ReadTlsFile(option, path);
-  if (text.ok() && ReadCertificates(*text).empty()) {
+  if (!text.ok()) return text;
+  const auto certificates = ReadCertificates(*text);
+  if (!certificates.ok()) {
+    return Wrong(option, absl::StrCat(": ", path, ": ",
+                                      certificates.status().message()));
+  }
+  if (certificates->empty()) {
     return Wrong(option,
                  absl::StrCat(": ", path, " has no certificate in PEM"));
   }
@@ -77,8 +83,8 @@ absl::StatusOr<TlsCredentials> ReadTlsCredentials(
                  absl::StrCat(": ", key_path,
                               " has no private key in PEM without a password"));
   }
-  const bool match =
-      X509_check_private_key(ReadCertificates(*chain)[0].get(), key.get()) == 1;
+  const bool match = X509_check_private_key(
+                         (*ReadCertificates(*chain))[0].get(), key.get()) == 1;
   ERR_clear_error();
   if (!match) {
     return Wrong(key_option, absl::StrCat(": ", key_path,
@@ -111,10 +117,10 @@ absl::StatusOr<std::optional<TlsCredentials>> LoadTls(
 }
 
 absl::Time ExpiryOf(absl::string_view certificates) {
-  const std::vector<CertificatePointer> all = ReadCertificates(certificates);
+  const auto all = ReadCertificates(certificates);
   std::tm utc = {};
-  if (all.empty() ||
-      ASN1_TIME_to_tm(X509_get0_notAfter(all[0].get()), &utc) != 1) {
+  if (!all.ok() || all->empty() ||
+      ASN1_TIME_to_tm(X509_get0_notAfter((*all)[0].get()), &utc) != 1) {
     return absl::InfiniteFuture();
   }
   return absl::FromTM(utc, absl::UTCTimeZone());

@@ -319,12 +319,14 @@ class OpenWatch {
       reader_;
 };
 
-// A call of GetSession that the server has begun and whose request never comes.
+// A call that the server has begun and whose request never comes.
 class StuckCall {
  public:
-  explicit StuckCall(const std::shared_ptr<grpc::Channel>& channel)
-      : call_(grpc::GenericStub(channel).PrepareCall(
-            context_.get(), "/google.spanner.v1.Spanner/GetSession", &queue_)) {
+  explicit StuckCall(
+      const std::shared_ptr<grpc::Channel>& channel,
+      const std::string& path = "/google.spanner.v1.Spanner/GetSession")
+      : call_(grpc::GenericStub(channel).PrepareCall(context_.get(), path,
+                                                     &queue_)) {
     call_->StartCall(nullptr);
     EXPECT_TRUE(Next());
     // By the time that another call is answered, the server has seen this one.
@@ -366,6 +368,18 @@ TEST_P(EmulatorEndTest, ShutdownDoesNotWaitForAWatch) {
   OpenWatch watch(channel_);
   EXPECT_LT(TimeToShutDown(*emulator_, absl::Hours(1)), absl::Seconds(5));
   EXPECT_EQ(watch.Finish().code(), kUnavailable);
+}
+
+// A call is none before its request is there.
+TEST_P(EmulatorEndTest, ShutdownDoesNotWaitForARequest) {
+  for (const char* path : {"/google.spanner.v1.Spanner/GetSession",
+                           "/grpc.health.v1.Health/Check"}) {
+    const auto emulator = StartEmulator();
+    const auto channel = Connect(*emulator, GetParam());
+    StuckCall call(channel, path);
+    EXPECT_LT(TimeToShutDown(*emulator, absl::Hours(1)), absl::Seconds(5));
+    EXPECT_FALSE(call.Finish().ok());
+  }
 }
 
 TEST_P(EmulatorEndTest, ShutdownCancelsAStuckCallAfterItsGrace) {
@@ -477,6 +491,13 @@ class LogTest : public ::testing::TestWithParam<Transport> {
 };
 
 INSTANTIATE_TRANSPORTS(LogTest);
+
+TEST_P(LogTest, SaysWhetherCallersAreChecked) {
+  StartWith({.auth_policy = "principals { name: 'n' token: 't' }",
+             .control_token = "control"});
+  EXPECT_THAT(Lines(),
+              ElementsAre(EndsWith("\" auth_principals=1 control_token=true")));
+}
 
 TEST_P(LogTest, SaysStartAndStop) {
   StartWith({});

@@ -90,13 +90,27 @@ TEST_F(LateRegistrationTest, SpannersCallsNeedNoDescriptors) {
   api::ResultSet results;
   EXPECT_EQ(Call(&Stub::ExecuteSql, sql, results), grpc::UNIMPLEMENTED);
 
+  {
+    grpc::ClientContext context;
+    const auto reader = stub_->ExecuteStreamingSql(&context, sql);
+    api::PartialResultSet part;
+    EXPECT_FALSE(reader->Read(&part));
+    EXPECT_EQ(reader->Finish().error_code(), grpc::UNIMPLEMENTED);
+  }
+
   api::DeleteSessionRequest remove;
   remove.set_name(session.name());
   google::protobuf::Empty empty;
   EXPECT_EQ(Call(&Stub::DeleteSession, remove, empty), grpc::OK);
 
-  EXPECT_FALSE(ProtobufKnows("google/spanner/v1/spanner.proto"));
-  EXPECT_FALSE(ProtobufKnows("google/rpc/status.proto"));
+  for (const char* file :
+       {"google/spanner/v1/spanner.proto", "google/spanner/v1/result_set.proto",
+        "google/rpc/status.proto", "google/rpc/error_details.proto",
+        "google/protobuf/any.proto", "google/protobuf/timestamp.proto",
+        "google/protobuf/empty.proto", "google/protobuf/descriptor.proto",
+        "spanner_session_emulator/v1/clock.proto"}) {
+    EXPECT_FALSE(ProtobufKnows(file)) << file;
+  }
   NeedDescriptors();
   EXPECT_TRUE(ProtobufKnows("google/spanner/v1/spanner.proto"));
   EXPECT_TRUE(ProtobufKnows("google/rpc/status.proto"));

@@ -107,7 +107,8 @@ absl::Status ToAbsl(const grpc::Status& status) {
 }
 
 Answer CallPath(const std::shared_ptr<grpc::Channel>& channel,
-                const std::string& path, absl::string_view request,
+                const std::string& path,
+                std::optional<absl::string_view> request,
                 const Metadata& metadata) {
   const auto context = PatientContext();
   for (const auto& [key, value] : metadata) context->AddMetadata(key, value);
@@ -123,7 +124,11 @@ Answer CallPath(const std::shared_ptr<grpc::Channel>& channel,
   call->StartCall(nullptr);
   finished();
   // Fails if the server has answered already.
-  call->WriteLast(ToBuffer(request), grpc::WriteOptions(), nullptr);
+  if (request.has_value()) {
+    call->WriteLast(ToBuffer(*request), grpc::WriteOptions(), nullptr);
+  } else {
+    call->WritesDone(nullptr);
+  }
   finished();
   Answer answer;
   grpc::ByteBuffer message;

@@ -112,9 +112,11 @@ struct Answer {
 
 using Metadata = std::vector<std::pair<std::string, std::string>>;
 
-// Calls `path`, as `/package.Service/Method`, unary or server-streaming.
+// Calls `path`, as `/package.Service/Method`, unary or server-streaming; with
+// no request at all if it is nullopt.
 Answer CallPath(const std::shared_ptr<grpc::Channel>& channel,
-                const std::string& path, absl::string_view request,
+                const std::string& path,
+                std::optional<absl::string_view> request,
                 const Metadata& metadata = {});
 
 // Calls a method of google.spanner.v1.Spanner with that request.

@@ -134,6 +134,15 @@ TEST_F(EmulatorTlsTest, CertificatesOfClients) {
   ExpectServed(*emulator, {.ca = ca, .pair = clients.Sign()});
 }
 
+// An authority in the file is trusted as it is, whoever has signed it.
+TEST_F(EmulatorTlsTest, AuthorityOfClientsBelowAnother) {
+  const auto middle = authority_.SignAuthority("Clients' CA");
+  const auto emulator = Start(authority_.Sign(), middle->pem());
+  const std::string ca = authority_.pem();
+  ExpectServed(*emulator, {.ca = ca, .pair = middle->Sign()});
+  ExpectNotServed(*emulator, {.ca = ca, .pair = authority_.Sign()});
+}
+
 TEST_F(EmulatorTlsTest, ClientsWithoutTlsDisturbNobody) {
   const auto emulator = Start(authority_.Sign());
   const TlsTestOptions options = {.ca = authority_.pem()};

@@ -134,6 +134,9 @@ absl::Status RestContext::ReadBody(const Method& method,
   } else if (field->message_type() != nullptr && !field->is_repeated()) {
     problem = ParseJson(
         body, *request.GetReflection()->MutableMessage(&request, field));
+    if (problem.has_value() && method.has_secrets) {
+      problem = WithoutValues(*problem, *field->message_type());
+    }
     if (problem.has_value() && !problem->field.empty()) {
       problem->field = absl::StrCat(field->name(), ".", problem->field);
     }
@@ -141,7 +144,7 @@ absl::Status RestContext::ReadBody(const Method& method,
     problem = ParseValue(body, *field, request);
   }
   if (!problem.has_value()) return absl::OkStatus();
-  if (method.has_secrets) {
+  if (method.has_secrets && field == nullptr) {
     problem = WithoutValues(*problem, *request.GetDescriptor());
   }
   return errors::InvalidBody(method.name, problem->field, problem->text);

@@ -69,7 +69,7 @@ RestService::RestService(const MethodTable* table, const Pipeline* pipeline,
       options_(std::move(options)) {
   for (const std::unique_ptr<Method>& method : table->methods()) {
     if (absl::Status s = router_.Add(*method); !s.ok()) {
-      // A slip in an API's definition, found by the first start.
+      // A slip in an API's definition, found by the first use.
       std::cerr << s.message() << "\n";
       std::abort();
     }

@@ -127,6 +127,24 @@ TEST_F(PermissionsTest, OfEveryMethod) {
   EXPECT_EQ(seen.size(), expected.size());
 }
 
+// Names in which "sessions" stands elsewhere, too.
+TEST_F(PermissionsTest, OfWhatIsCalledSessions) {
+  for (const std::string database :
+       {"projects/sessions/instances/i/databases/d",
+        "projects/p/instances/sessions/databases/d",
+        "projects/p/instances/i/databases/sessions"}) {
+    const std::string session = database + "/sessions/sessions";
+    api::ExecuteSqlRequest sql;
+    sql.set_session(session);
+    EXPECT_THAT(Needed("ExecuteSql", sql),
+                ElementsAre("spanner.databases.select " + database));
+    api::GetSessionRequest get;
+    get.set_name(session);
+    EXPECT_THAT(Needed("GetSession", get),
+                ElementsAre("spanner.sessions.get " + session));
+  }
+}
+
 TEST_F(PermissionsTest, OfARoleThatASessionActsAs) {
   const auto create = [](const std::string& role) {
     api::CreateSessionRequest request;

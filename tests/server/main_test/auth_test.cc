@@ -133,10 +133,12 @@ class AuthMainTest : public ::testing::Test {
     }
     return answer.status.code();
   }
-  // The answers, and what the program has written from start to end.
-  std::string EverythingSeen() {
-    process_.Signal(SIGTERM);
-    EXPECT_EQ(process_.Wait(), 0);
+  // The answers, and what the program has written from start to end; with
+  // another signal, to a bad end.
+  std::string EverythingSeen(int signal = SIGTERM) {
+    process_.Signal(signal);
+    const std::optional<int> code = process_.Wait();
+    EXPECT_EQ(code, signal == SIGTERM ? std::optional<int>(0) : code);
     return absl::StrCat(seen_, process_.out(), process_.err());
   }
 
@@ -271,6 +273,30 @@ TEST_F(AuthMainTest, NoTokenIsInAnythingThatItSays) {
     EXPECT_THAT(seen, Not(HasSubstr(absl::Base64Escape(token))));
   }
   EXPECT_THAT(seen, Not(HasSubstr("SECRET")));
+}
+
+TEST_F(AuthMainTest, NorInWhatACrashLeaves) {
+  const HttpHeaderList user = {
+      {"Authorization", absl::StrCat("Bearer ", kUser)}};
+  const std::string sessions =
+      "/v1/projects/p/instances/i/databases/d/sessions";
+  EXPECT_EQ(Rest("POST", sessions, "", user), 200);
+  EXPECT_EQ(Rest("GET", absl::StrCat(sessions, "?access_token=", kUnknown)),
+            401);
+  const std::string seen = EverythingSeen(SIGABRT);
+  EXPECT_THAT(seen, HasSubstr("event=call"));
+  EXPECT_THAT(seen, Not(HasSubstr("SECRET")));
+}
+
+TEST(AuthFlagsTest, AControlTokenThatNobodyCouldSend) {
+  for (const char* token : {" a", "a b", "a\nb", "\xc3\xa4"}) {
+    const auto [code, said] =
+        RunToItsEnd({absl::StrCat("--control_token=", token)});
+    EXPECT_EQ(code, 1) << token;
+    EXPECT_EQ(said,
+              "error: control_token must be of printable ASCII characters, no "
+              "blanks\n");
+  }
 }
 
 TEST(AuthFlagsTest, APolicyInTextFormat) {

@@ -261,11 +261,15 @@ TEST(RestControlAuthTest, ThePolicyIsTheBodyAndErrorsQuoteNothing) {
            {"{\"principals\": [\n{\"token\": \"SECRET\" SECRET}]}",
             "body is not valid JSON: see line 2"},
            {"SECRET", "body is not valid JSON"},
+           {"[\"SECRET\"]",
+            "body is not the JSON of a spanner_session_emulator.v1.AuthPolicy"},
+           {"5",
+            "body is not the JSON of a spanner_session_emulator.v1.AuthPolicy"},
            {R"({"principals": [{"name": "n", "SECRET": "t"}]})",
             "policy.principals[0] has a field that is none of: name, token, "
             "expire_time, scopes, grants"},
            {R"({"SECRET": "t"})",
-            "policy has a field that is none of: principals"},
+            "body has a field that is none of: principals"},
            {R"({"principals": [{"token": "t", "expireTime": "SECRET"}]})",
             "policy.principals[0].expire_time must be of type "
             "google.protobuf.Timestamp"}}) {

@@ -415,6 +415,19 @@ TEST_P(GrpcErrorsTest, UnknownMethodAndService) {
   }
 }
 
+// Of methods that gRPC knows by name, and of others.
+TEST_P(GrpcErrorsTest, ACallWithoutARequest) {
+  for (const char* path : {"/google.spanner.v1.Spanner/GetSession",
+                           "/google.spanner.v1.Spanner/ExecuteStreamingSql",
+                           "/spanner_session_emulator.v1.ClockService/GetClock",
+                           "/grpc.health.v1.Health/Watch"}) {
+    EXPECT_THAT(
+        CallPath(channel(), path, std::nullopt),
+        StatusIs(absl::StatusCode::kInternal, "The call has no request"))
+        << path;
+  }
+}
+
 // The calls above are streaming ones for the client.
 TEST_P(GrpcErrorsTest, UnknownMethodForAUnaryClient) {
   grpc::GenericStub stub(channel());

@@ -46,7 +46,7 @@ class SelfSignedTest : public ::testing::Test {
  protected:
   // The certificate in that file.
   static CertificatePointer In(const std::string& path) {
-    std::vector<CertificatePointer> all = ReadCertificates(Read(path));
+    auto all = ReadCertificates(Read(path)).value();
     EXPECT_EQ(all.size(), 1) << path;
     return std::move(all.at(0));
   }
@@ -190,16 +190,18 @@ TEST_F(SelfSignedTest, WhatDoesNotFitIsRemade) {
 TEST_F(SelfSignedTest, WhatOthersHavePutThereIsKept) {
   ASSERT_EQ(mkdir(folder_.c_str(), 0755), 0);
   const TestAuthority other;
-  for (const auto& [path, text] :
-       {std::pair(files_.ca, other.pem()),
-        std::pair(files_.key, other.Sign().key),
-        std::pair(files_.certificate, std::string("what is this?"))}) {
+  const std::string others = "was not made by this program";
+  const std::string alone = "without a ca.pem of this program beside it";
+  for (const auto& [path, text, what] :
+       {std::tuple(files_.ca, other.pem(), others + ": choose another folder"),
+        std::tuple(files_.key, other.Sign().key,
+                   alone + ": choose another folder, or delete it"),
+        std::tuple(files_.certificate, std::string("what is this?"),
+                   alone + ": choose another folder, or delete it")}) {
     Write(path, text);
     EXPECT_EQ(SelfSigned(folder_, hosts_).status(),
               absl::InvalidArgumentError(absl::StrCat(
-                  "tls_self_signed: ", path,
-                  " is there, but was not made by this program: choose another "
-                  "folder")));
+                  "tls_self_signed: ", path, " is there, but ", what)));
     EXPECT_EQ(Read(path), text);
     ASSERT_EQ(unlink(path.c_str()), 0);
   }

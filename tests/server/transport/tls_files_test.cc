@@ -115,6 +115,12 @@ TEST_F(TlsFilesTest, FilesThatAreNotWhatTheyShouldBe) {
   const std::string none = "/no/such/file";
   const std::string encrypted = Put("encrypted.pem", EncryptKey(pair_.key));
   const std::string other = Put("other-key.pem", authority_.Sign().key);
+  // A good one, and then one whose text has suffered.
+  std::string broken = authority_.pem();
+  broken.replace(broken.find('\n') + 10, 10, "----------");
+  const std::string half = Put("half.pem", authority_.pem() + broken);
+  const std::string half_chain =
+      Put("half-chain.pem", pair_.certificate + broken);
   struct Case {
     std::string cert;
     std::string key;
@@ -158,6 +164,14 @@ TEST_F(TlsFilesTest, FilesThatAreNotWhatTheyShouldBe) {
             absl::InvalidArgumentError(absl::StrCat(
                 "tls_key: ", other,
                 " does not belong to the first certificate in ", cert_))},
+           {half_chain, key_, "",
+            absl::InvalidArgumentError(absl::StrCat(
+                "tls_cert: ", half_chain,
+                ": certificate number 2 cannot be read: bad base64 decode"))},
+           {cert_, key_, half,
+            absl::InvalidArgumentError(absl::StrCat(
+                "tls_client_ca: ", half,
+                ": certificate number 2 cannot be read: bad base64 decode"))},
            {cert_, key_, garbage_,
             absl::InvalidArgumentError(
                 absl::StrCat("tls_client_ca: ", garbage_, no_certificate))}}) {
