@@ -44,7 +44,6 @@
 #include "store/session_table.h"
 
 namespace spanner_session_emulator {
-
 namespace {
 
 // Each way; the most that Spanner takes.

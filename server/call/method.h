@@ -40,6 +40,7 @@ enum class ApiKind {
 
 // By a full name of a method or a path to it, be it one that does not exist.
 ApiKind ApiKindOf(absl::string_view method);
+
 // Reads the resource's name out of a request of the method's type.
 using ResourceReader =
     std::function<std::string(const google::protobuf::Message&)>;
@@ -72,7 +73,7 @@ struct Method {
   // Null in the stand-in. Slow where the descriptors have not been read yet.
   const google::protobuf::MethodDescriptor* descriptor() const;
 
-  // Says which service it is of.
+  // Gives the service that it is of; null in the stand-in.
   std::function<const google::protobuf::ServiceDescriptor*()> service;
 };
 
@@ -119,6 +120,7 @@ class MethodTable {
 
   // Has a method's errors not quote from its requests. It must be there.
   void SetHasSecrets(absl::string_view full_name);
+
   // By the path that gRPC calls it by; null if nobody has it.
   const Method* Find(absl::string_view path) const;
 
