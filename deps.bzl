@@ -65,6 +65,9 @@ def spanner_session_emulator_deps():
     _maybe(debian_repository, "boost", files = {
         "BUILD.bazel": "//third_party/debian:BUILD.boost",
     })
+    _maybe(debian_repository, "com_googlesource_code_re2", files = {
+        "BUILD.bazel": "//third_party/debian:BUILD.re2",
+    })
     _maybe(debian_repository, "openssl", files = {
         "BUILD.bazel": "//third_party/debian:BUILD.openssl",
     })
