@@ -212,6 +212,28 @@ absl::Status ClockNotMoved(absl::string_view method, absl::string_view field,
               "PreconditionFailure", failure);
 }
 
+absl::Status StubNotFound(absl::string_view name) {
+  return ResourceNotFound("Stub", "spanner_session_emulator.v1.Stub", name);
+}
+
+absl::Status StubExists(absl::string_view name) {
+  return Make(absl::StatusCode::kAlreadyExists,
+              absl::StrCat("Stub already exists: ", name));
+}
+
+absl::Status NotScripted(absl::string_view call, absl::string_view stub_json) {
+  return Make(
+      absl::StatusCode::kInvalidArgument,
+      absl::StrCat("No stub matches ", call, "; this one would: ", stub_json));
+}
+
+absl::Status StubOnlyStreams(absl::string_view name) {
+  return Make(absl::StatusCode::kInvalidArgument,
+              absl::StrCat(name,
+                           " has partial_result_sets, which only calls that "
+                           "stream can get; give it rows or a result_set"));
+}
+
 absl::Status Unimplemented(absl::string_view method) {
   return Make(absl::StatusCode::kUnimplemented,
               absl::StrCat(method, " is not implemented by this emulator"));

@@ -71,6 +71,15 @@ absl::Status TooManySessions(int64_t max_sessions);
 absl::Status ClockNotMoved(absl::string_view method, absl::string_view field,
                            absl::string_view problem);
 
+// NOT_FOUND and ALREADY_EXISTS for stubs, by name.
+absl::Status StubNotFound(absl::string_view name);
+absl::Status StubExists(absl::string_view name);
+// INVALID_ARGUMENT for `call`, in words, which no stub matches; the JSON of one
+// that would is shown.
+absl::Status NotScripted(absl::string_view call, absl::string_view stub_json);
+// INVALID_ARGUMENT for a unary call that a stub matches which can only stream.
+absl::Status StubOnlyStreams(absl::string_view name);
+
 // UNIMPLEMENTED for a method of a served service, by its full name, that has no
 // handler.
 absl::Status Unimplemented(absl::string_view method);

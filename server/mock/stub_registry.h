@@ -1,0 +1,123 @@
+// What a test may script: the stubs that say what calls of Spanner's API get.
+//
+// This folder knows calls (server/call) and names (store) and no protocol:
+// Stub is one stub, StubCall a call as stubs see it, StubRegistry finds the one
+// for the other, and ResultSource makes messages of its rows. StubRegistry is
+// thread-safe; a Stub does not change; all else is for one thread.
+#ifndef SPANNER_SESSION_EMULATOR_SERVER_MOCK_STUB_REGISTRY_H_
+#define SPANNER_SESSION_EMULATOR_SERVER_MOCK_STUB_REGISTRY_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "server/mock/result_source.h"
+#include "server/mock/stub.h"
+#include "server/mock/stub_call.h"
+#include "store/mutex.h"
+#include "store/names.h"
+
+namespace spanner_session_emulator {
+
+// Whether a stub can have this name: `stubs/` and 1 to 63 letters, digits, `-`,
+// `_` and `.`.
+bool IsStubName(absl::string_view name);
+
+// Thread-safe. Finding a stub by a whole statement, a read's table, and by
+// parameters or keys, costs the same with few stubs as with many; prefixes,
+// patterns and all other conditions are looked at one by one.
+class StubRegistry {
+ public:
+  // A stub as it stands.
+  struct Entry {
+    std::shared_ptr<const Stub> stub;
+    int64_t number = 0;  // Rises with each stub; never comes again.
+    int64_t hit_count = 0;
+  };
+
+  StubRegistry();
+  StubRegistry(const StubRegistry&) = delete;
+  StubRegistry& operator=(const StubRegistry&) = delete;
+
+  // Adds stubs: all, or none. Those without a name get one. ALREADY_EXISTS if
+  // one has the name of another.
+  absl::StatusOr<std::vector<Entry>> Add(
+      std::vector<std::unique_ptr<Stub>> stubs);
+
+  std::optional<Entry> Find(absl::string_view name) const;
+  // Up to `limit` stubs with a higher number than `after`, by number.
+  std::vector<Entry> List(int64_t after, size_t limit) const;
+
+  // Whether there was one.
+  bool Delete(absl::string_view name);
+  // Those whose scope lies inside of this one; returns how many.
+  int64_t DeleteAll(const Scope& scope);
+
+  // The answer to a call, which counts as a hit; nothing if no stub matches.
+  std::optional<StubResult> Answer(const StubCall& call);
+
+  // Where a stream goes on that has given this token to the same call; no hit.
+  // Nothing if there is no such place: the token is another's, or its stub
+  // gone.
+  std::optional<StubResult> Resume(const StubCall& call,
+                                   absl::string_view token) const;
+
+  // The answer of a partition: `partition` of what Answer() has given; no hit.
+  std::optional<StubResult> Partition(const StubCall& call,
+                                      const ResultPlace& partition) const;
+
+  // INVALID_ARGUMENT for a call without an answer: shows it, and the stub that
+  // would have matched it, and why one that is close has not.
+  absl::Status NotScripted(const StubCall& call) const;
+
+ private:
+  struct Item {
+    std::shared_ptr<const Stub> stub;
+    int64_t number = 0;
+    int64_t hit_count = 0;
+
+    bool spent() const {
+      return stub->times() > 0 && hit_count >= stub->times();
+    }
+  };
+  // By the values of some facets; the latest stub is the last. Only those that
+  // are not spent.
+  using ByValues = absl::flat_hash_map<std::string, std::vector<Item*>>;
+  using ByFacets = std::map<std::vector<std::string>, ByValues>;
+  // By key.
+  using Index = absl::flat_hash_map<std::string, ByFacets>;
+
+  void AddToIndex(Item& item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void RemoveFromIndex(const Item& item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::string NewName() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The latest that matches and is newer than `best`, or `best`.
+  static Item* Latest(const StubCall& call, const Index& index,
+                      absl::string_view key, Item* best);
+  // A place in a stub that the call matches, whether that is spent or not.
+  std::optional<StubResult> At(const StubCall& call,
+                               const ResultPlace& place) const;
+
+  // SELECT 1 and the dialect, by number, which is negative.
+  std::map<int64_t, std::shared_ptr<const Stub>> built_in_;
+
+  mutable Mutex mu_;
+  int64_t last_number_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t last_name_ ABSL_GUARDED_BY(mu_) = 0;
+  // All, by number. Items keep their addresses.
+  std::map<int64_t, Item> items_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<std::string, Item*> by_name_ ABSL_GUARDED_BY(mu_);
+  // By scope, as text.
+  absl::flat_hash_map<std::string, Index> indexes_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace spanner_session_emulator
+
+#endif  // SPANNER_SESSION_EMULATOR_SERVER_MOCK_STUB_REGISTRY_H_
