@@ -15,12 +15,15 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "store/filter.h"
 #include "store/labels.h"
 #include "store/names.h"
+#include "store/transactions.h"
 
 namespace spanner_session_emulator {
 
@@ -182,6 +185,23 @@ class SessionStore {
 
   // As Get, and the session has been used now, which the answer shows.
   virtual std::optional<Session> Use(const SessionName& name) = 0;
+
+  // As Use, and calls `function` with the session's transactions while nobody
+  // else touches them. It is to be short, and must not call the store. Returns
+  // whether the session was alive; if not, nothing is called. A session that
+  // ends takes its transactions with it at the same instant.
+  virtual bool UseTransactions(
+      const SessionName& name,
+      absl::FunctionRef<void(SessionTransactions&)> function) = 0;
+
+  // Aborts a transaction that is open and writes, as if its locks had been
+  // taken by another one; this is no use of the session. Returns whether there
+  // was one of this id.
+  virtual bool AbortTransaction(const SessionName& name,
+                                absl::string_view id) = 0;
+  // All of the sessions of a selection. Returns how many there were. Cost and
+  // what is missed are as those of deleting a selection.
+  virtual int64_t AbortTransactions(const SessionSelection& selection) = 0;
 
   // The database's regular sessions, in the order of their creation, a page at
   // a time. A session that lives throughout a walk is in it exactly once.

@@ -1,10 +1,6 @@
 #include "store/session_table.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <limits>
 #include <utility>
 
@@ -13,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "store/random.h"
 
 namespace spanner_session_emulator {
 namespace {
@@ -47,21 +44,6 @@ int64_t ShortestLifetime(const SessionTableOptions& options) {
     lifetime = std::min(lifetime, shortest(lifetimes));
   }
   return ToMicros(lifetime);
-}
-
-// From the system's cryptographic generator, so that what was seen of it tells
-// nothing of what follows; fetched in the largest portion that cannot fail.
-uint64_t Random() {
-  thread_local std::array<uint64_t, 32> pool;
-  thread_local size_t left = 0;
-  if (left == 0) {
-    if (getentropy(pool.data(), sizeof(pool)) != 0) {
-      std::perror("getentropy");  // No ids, no server.
-      std::abort();
-    }
-    left = pool.size();
-  }
-  return pool[--left];
 }
 
 bool Matches(const SessionFilter& filter, const Session& session) {
@@ -99,6 +81,7 @@ SessionTable::SessionTable(Clock* clock, SessionTableOptions options)
       options_(std::move(options)),
       secret_(Random()),
       codec_(Random()),
+      transaction_environment_(clock),
       shortest_lifetime_(ShortestLifetime(options_)),
       sweep_alarm_(clock),
       sweeper_([this] { SweepUntilShutdown(); }) {}
@@ -283,6 +266,69 @@ std::optional<Session> SessionTable::Use(const SessionName& name) {
   return Read(name, /*use=*/true);
 }
 
+bool SessionTable::UseTransactions(
+    const SessionName& name,
+    absl::FunctionRef<void(SessionTransactions&)> function) {
+  const std::optional<SessionKey> key = codec_.Decode(name.id());
+  if (!key.has_value()) return false;
+  Shard& shard = ShardOf(key->slot);
+  MutexLock lock(&shard.mu);
+  const int64_t now = clock_->NowMicros();
+  Slot* slot = FindAlive(name, *key, shard, now);
+  if (slot == nullptr) return false;
+  slot->last_use_micros = std::max(slot->last_use_micros, now);
+  if (slot->has_transactions) {
+    function(*shard.transactions.at(slot->index));
+    return true;
+  }
+  // Most calls begin none.
+  SessionTransactions transactions(&transaction_environment_,
+                                   slot->multiplexed);
+  function(transactions);
+  if (!transactions.empty()) {
+    shard.transactions.emplace(
+        slot->index,
+        std::make_unique<SessionTransactions>(std::move(transactions)));
+    slot->has_transactions = true;
+  }
+  return true;
+}
+
+bool SessionTable::AbortTransaction(const SessionName& name,
+                                    absl::string_view id) {
+  const std::optional<SessionKey> key = codec_.Decode(name.id());
+  if (!key.has_value()) return false;
+  Shard& shard = ShardOf(key->slot);
+  MutexLock lock(&shard.mu);
+  Slot* slot = FindAlive(name, *key, shard, clock_->NowMicros());
+  return slot != nullptr && slot->has_transactions &&
+         shard.transactions.at(slot->index)->Abort(id);
+}
+
+// The lock of the visitor's shard is beyond the compiler's analysis.
+int64_t SessionTable::AbortTransactions(const SessionSelection& selection)
+    ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  int64_t aborted = 0;
+  Position position;
+  Walk(selection, kForever, position,
+       [&](const Candidate&, Slot& slot, Shard& shard, int64_t) {
+         if (slot.has_transactions) {
+           aborted += shard.transactions.at(slot.index)->AbortAll();
+         }
+         return Visit::kKeep;
+       });
+  return aborted;
+}
+
+size_t SessionTable::sessions_with_transactions() {
+  size_t sessions = 0;
+  for (Shard& shard : shards_) {
+    MutexLock lock(&shard.mu);
+    sessions += shard.transactions.size();
+  }
+  return sessions;
+}
+
 absl::StatusOr<ListPage> SessionTable::List(const DatabaseName& database,
                                             const ListRequest& request) {
   // What a page token must be of.
@@ -403,9 +449,16 @@ void SessionTable::Free(Shard& shard, absl::Span<Slot* const> slots) {
     MutexLock lock(&database.mu);
     database.lists[slot->multiplexed ? 1 : 0].erase(slot->number);
   }
+  std::vector<std::unique_ptr<SessionTransactions>> ended;
   {
     MutexLock lock(&shard.mu);
     for (Slot* slot : slots) {
+      if (slot->has_transactions) {
+        const auto it = shard.transactions.find(slot->index);
+        ended.push_back(std::move(it->second));
+        shard.transactions.erase(it);
+        slot->has_transactions = false;
+      }
       slot->state = Slot::State::kFree;
       slot->random = {};
       slot->database = nullptr;
@@ -729,6 +782,7 @@ int64_t SessionTable::RestartClock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     // Their times are of a clock that is no more.
     Forget(Scope());
     clock_->Reset();
+    transaction_environment_.commit_clock.Reset();
   }
   for (Slot* slot : rest) {
     Free(ShardOf(slot->index), absl::MakeConstSpan(&slot, 1));

@@ -15,6 +15,7 @@
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "store/clock.h"
 #include "store/creator_pool.h"
@@ -22,6 +23,7 @@
 #include "store/session_id.h"
 #include "store/session_store.h"
 #include "store/timer_wheel.h"
+#include "store/transactions.h"
 
 namespace spanner_session_emulator {
 
@@ -60,6 +62,11 @@ struct SessionTableOptions {
 // Time, too, is read under the shard's lock, and the clock is only reset while
 // all of these are held: nobody acts on a time from before.
 //
+// Transactions lie beside the slots of the few sessions that have any, and are
+// guarded by the shard's lock as these are. They become unreachable when the
+// slot is emptied; their memory, which may be much, is given back last, without
+// a lock.
+//
 // A regular session that expires is remembered for reports, among so many of
 // the last ones; this moves a few words and allocates nothing in the long run.
 //
@@ -81,6 +88,11 @@ class SessionTable final : public SessionStore {
                                    int count) override;
   std::optional<Session> Get(const SessionName& name) override;
   std::optional<Session> Use(const SessionName& name) override;
+  bool UseTransactions(
+      const SessionName& name,
+      absl::FunctionRef<void(SessionTransactions&)> function) override;
+  bool AbortTransaction(const SessionName& name, absl::string_view id) override;
+  int64_t AbortTransactions(const SessionSelection& selection) override;
   absl::StatusOr<ListPage> List(const DatabaseName& database,
                                 const ListRequest& request) override;
   bool Delete(const SessionName& name) override;
@@ -103,6 +115,9 @@ class SessionTable final : public SessionStore {
   // How many creators are known, those of the remembered included. For the
   // same.
   size_t creators() { return creators_.size(); }
+  // How many sessions have begun a transaction, the dead that are not cleared
+  // up included. For the same.
+  size_t sessions_with_transactions();
 
  private:
   struct Database;
@@ -115,6 +130,8 @@ class SessionTable final : public SessionStore {
     bool multiplexed : 1 = false;
     // The shard's expire_at says when.
     bool has_expire_at : 1 = false;
+    // The shard's transactions has some.
+    bool has_transactions : 1 = false;
     uint32_t index = 0;
     std::array<uint64_t, 2> random = {};
     int64_t create_micros = 0;
@@ -187,6 +204,9 @@ class SessionTable final : public SessionStore {
     // By slot index, of the few sessions that were told when to expire: the
     // first instant at which they are dead.
     absl::flat_hash_map<uint32_t, int64_t> expire_at ABSL_GUARDED_BY(mu);
+    // By slot index, of the sessions that have begun a transaction.
+    absl::flat_hash_map<uint32_t, std::unique_ptr<SessionTransactions>>
+        transactions ABSL_GUARDED_BY(mu);
   };
 
   Shard& ShardOf(uint32_t slot_index) { return shards_[slot_index % kShards]; }
@@ -295,6 +315,7 @@ class SessionTable final : public SessionStore {
   const SessionTableOptions options_;
   const uint64_t secret_;  // Of page tokens.
   const SessionIdCodec codec_;
+  TransactionEnvironment transaction_environment_;
   const int64_t shortest_lifetime_;  // Microseconds.
 
   // Slots that hold a session, and those that are reserved for one.

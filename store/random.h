@@ -1,0 +1,15 @@
+// Random bits that nobody can foresee.
+#ifndef SPANNER_SESSION_EMULATOR_STORE_RANDOM_H_
+#define SPANNER_SESSION_EMULATOR_STORE_RANDOM_H_
+
+#include <cstdint>
+
+namespace spanner_session_emulator {
+
+// From the system's cryptographic generator, so that what was seen of it tells
+// nothing of what follows. Thread-safe.
+uint64_t Random();
+
+}  // namespace spanner_session_emulator
+
+#endif  // SPANNER_SESSION_EMULATOR_STORE_RANDOM_H_
