@@ -200,7 +200,7 @@ struct TransactionEnvironment {
   TransactionLimits regular = {
       .read_only = 8, .open = 1, .ended = 4, .replays = 100};
   TransactionLimits multiplexed = {
-      .read_only = 10'000, .open = 10'000, .ended = 1'000, .replays = 100};
+      .read_only = 10'000, .open = 10'000, .ended = 10'000, .replays = 100};
 };
 
 // The transactions of one session.

@@ -186,6 +186,13 @@ class Comparison {
     return transactions[transactions.size() - 1 - back].id;
   }
 
+  // Rising in the main, so that there are replays of what is remembered and of
+  // what is not.
+  int64_t RandomSeqno() {
+    if (Chance(40)) return seqno_ - Random(5);
+    return seqno_ += Random(2);
+  }
+
   // By an id, and what is wrong with it.
   ModelTransaction* Find(const std::string& id, Problem& problem) {
     problem = Problem::kUnknown;
@@ -340,7 +347,7 @@ class Comparison {
     TransactionCall call = {
         .use = static_cast<TransactionUse>(Chance(70) ? Random(2) : Random(4)),
         .last_statement = Chance(4),
-        .seqno = Random(8),
+        .seqno = RandomSeqno(),
         .fingerprint = Chance(80) ? 1u : 2u};
     const int selector = Random(10);
     if (selector < 1) {
@@ -419,7 +426,7 @@ class Comparison {
 
   void Answer() {
     const std::string id = RandomId();
-    const int64_t seqno = Random(8);
+    const int64_t seqno = seqno_ - Random(5);
     const int answer = Random(1000);
     real().Answered(id, seqno, answer);
     Problem problem;
@@ -456,6 +463,12 @@ class Comparison {
     } else if (which < 8) {
       call.precommit_token = PrecommitToken{Chance(50) ? "garbage" : id, 1};
       foreign = true;
+    } else if (which < 9) {
+      for (const ModelTransaction& other : model().transactions) {
+        if (other.id == id || other.tokens.empty()) continue;
+        call.precommit_token = other.tokens.back();
+        foreign = true;
+      }
     }
     if (expected == Problem::kNone) {
       if (transaction->kind != TransactionKind::kReadWrite) {
@@ -569,6 +582,7 @@ class Comparison {
   absl::Time last_commit_ = absl::InfinitePast();
   int time_ = 0;
   int session_ = 0;
+  int64_t seqno_ = 0;
   std::vector<ModelSession> model_;
   std::vector<std::unique_ptr<SessionTransactions>> real_;
 };

@@ -662,7 +662,7 @@ TEST_F(PrecommitTokenTest, OneOfAnotherTransactionIsRefused) {
        {others, std::optional(misnumbered),
         std::optional(PrecommitToken{"garbage", 1}),
         std::optional(PrecommitToken{"", 0}),
-        std::optional(PrecommitToken{id_, 1})}) {
+        std::optional(PrecommitToken{id_, 0})}) {
     CommitGrant grant;
     EXPECT_EQ(multiplexed_.Commit(id_, {.precommit_token = wrong}, grant),
               Problem::kForeignPrecommitToken);
