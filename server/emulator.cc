@@ -24,10 +24,12 @@
 #include "server/policy_text.h"
 #include "server/services/control.h"
 #include "server/services/health.h"
+#include "server/services/partition_token.h"
 #include "server/services/reflection.h"
 #include "server/services/resources.h"
 #include "server/services/sessions.h"
 #include "server/services/spanner_methods.h"
+#include "server/services/transactions.h"
 #include "server/services/unimplemented.h"
 #include "server/transport/grpc_service.h"
 #include "server/transport/http_server.h"
@@ -291,6 +293,7 @@ class Emulator::Impl {
          .get_session_counts_as_use = options_.get_session_counts_as_use,
          .max_sessions = options_.max_sessions},
         methods_);
+    AddTransactionMethods(resources_, &partition_tokens_, methods_);
     CheckPermissionTable(methods_);
     spanner_service_ = std::make_unique<GrpcService>(kSpanner, methods_,
                                                      &pipeline_, &open_calls_);
@@ -521,6 +524,7 @@ class Emulator::Impl {
   SessionTable store_;
   const DatabaseCatalog catalog_;
   const Resources resources_ = {.store = &store_, .catalog = &catalog_};
+  const PartitionTokens partition_tokens_;
   Authorizer auth_;
   const Pipeline pipeline_;
   OpenCalls open_calls_;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/cord.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/message.h"
 #include "google/rpc/error_details.pb.h"
@@ -69,6 +70,9 @@ absl::Status CallerError(absl::StatusCode code, absl::string_view message,
   return Make(code, message, "ErrorInfo", info);
 }
 
+// How long clients are to wait before they try an aborted transaction again.
+constexpr int32_t kRetryDelayNanos = 10'000'000;
+
 constexpr absl::string_view kExpectedToken =
     " Expected `authorization: Bearer` with a token of the auth policy.";
 
@@ -119,6 +123,159 @@ absl::Status MultiplexedSessionDeleted() {
   constexpr absl::string_view kMessage =
       "Multiplexed sessions may not be deleted.";
   return InvalidRequest(kMessage, "name", kMessage);
+}
+
+absl::Status TransactionNotFound(absl::string_view id) {
+  return Make(absl::StatusCode::kNotFound,
+              absl::StrCat("Transaction not found: ", absl::CHexEscape(id)));
+}
+
+absl::Status TransactionOfOtherSession() {
+  return Make(absl::StatusCode::kInvalidArgument,
+              "Transaction was started in a different session");
+}
+
+absl::Status TransactionForgotten() {
+  return Make(absl::StatusCode::kFailedPrecondition,
+              "The transaction was used too long ago: the session has had too "
+              "many others since");
+}
+
+absl::Status TransactionReplaced() {
+  return Make(absl::StatusCode::kFailedPrecondition,
+              "This transaction has been invalidated by a later transaction in "
+              "the same session.");
+}
+
+absl::Status UseAfterCommitOrRollback() {
+  return Make(absl::StatusCode::kFailedPrecondition,
+              "Cannot start a read or query within a transaction after "
+              "Commit() or Rollback() has been called.");
+}
+
+absl::Status CommitAfterRollback() {
+  return Make(absl::StatusCode::kFailedPrecondition,
+              "Cannot commit a transaction after Rollback() has been called.");
+}
+
+absl::Status RollbackAfterCommit() {
+  return Make(absl::StatusCode::kFailedPrecondition,
+              "Cannot rollback a transaction after Commit() has been called.");
+}
+
+absl::Status UseAfterLastStatement() {
+  return Make(
+      absl::StatusCode::kFailedPrecondition,
+      "Cannot execute anything in a transaction after the statement that was "
+      "said to be its last; it can be committed or rolled back.");
+}
+
+absl::Status TransactionAborted() {
+  google::rpc::RetryInfo info;
+  info.mutable_retry_delay()->set_nanos(kRetryDelayNanos);
+  return Make(absl::StatusCode::kAborted, "Transaction was aborted.",
+              "RetryInfo", info);
+}
+
+absl::Status NoCommitNorRollback() {
+  return Make(
+      absl::StatusCode::kFailedPrecondition,
+      "Cannot commit or rollback a read-only or partitioned-dml transaction.");
+}
+
+absl::Status DmlInReadOnlyTransaction() {
+  return Make(
+      absl::StatusCode::kInvalidArgument,
+      "DML statements can only be performed in a read-write or partitioned-dml "
+      "transaction. Current transaction type is ReadOnly.");
+}
+
+absl::Status NotDmlInPartitionedDml() {
+  return Make(
+      absl::StatusCode::kInvalidArgument,
+      "PartitionedDml Transactions may only be used to execute DML statements");
+}
+
+absl::Status BatchDmlNotInReadWrite() {
+  return Make(
+      absl::StatusCode::kInvalidArgument,
+      "ExecuteBatchDml is only supported within a read-write transaction.");
+}
+
+absl::Status SecondPartitionedDml() {
+  return Make(
+      absl::StatusCode::kInvalidArgument,
+      "PartitionedDml transaction may only be used to execute one statement");
+}
+
+absl::Status PartitionNotReadOnly() {
+  return Make(
+      absl::StatusCode::kInvalidArgument,
+      "Partitioned reads can only be performed in a read-only transaction.");
+}
+
+absl::Status SingleUseNotReadOnly() {
+  return Make(absl::StatusCode::kInvalidArgument,
+              "Transaction mode for read only single use transaction should be "
+              "read_only.");
+}
+
+absl::Status DmlInSingleUse() {
+  return Make(absl::StatusCode::kInvalidArgument,
+              "DML statements may not be performed in single-use transactions, "
+              "to avoid replay.");
+}
+
+absl::Status PartitionInSingleUse() {
+  return Make(absl::StatusCode::kInvalidArgument,
+              "Partition reads may not be performed in single-use "
+              "transactions, since the response needs to be reused.");
+}
+
+absl::Status BoundNotSingleUse(absl::string_view bound) {
+  return Make(
+      absl::StatusCode::kInvalidArgument,
+      absl::StrCat(
+          "Timestamp bound: ", bound,
+          " for read can be only be used for a single use transaction."));
+}
+
+absl::Status SeqnoReused(int64_t seqno) {
+  return Make(
+      absl::StatusCode::kInvalidArgument,
+      absl::StrCat(
+          "Previously received a different request with this seqno. seqno=",
+          seqno));
+}
+
+absl::Status SeqnoOutOfOrder(int64_t seqno) {
+  return Make(
+      absl::StatusCode::kInvalidArgument,
+      absl::StrCat("Request has an out-of-order seqno. Request seqno=", seqno,
+                   ". The sequence number must rise with each request of the "
+                   "transaction."));
+}
+
+absl::Status SeqnoPending(int64_t seqno) {
+  return Make(absl::StatusCode::kUnavailable,
+              absl::StrCat("The same request is being executed already. seqno=",
+                           seqno));
+}
+
+absl::Status PrecommitTokenOfOtherTransaction() {
+  return Make(absl::StatusCode::kFailedPrecondition,
+              "The precommit token was not given for this transaction");
+}
+
+absl::Status PartitionOfOtherTransaction() {
+  return Make(absl::StatusCode::kInvalidArgument,
+              "Partitioned request was created for a different transaction.");
+}
+
+absl::Status PartitionOfOtherRequest() {
+  return Make(
+      absl::StatusCode::kInvalidArgument,
+      "Partitioned request was created for different read or sql parameters.");
 }
 
 absl::Status CredentialsMissing(absl::string_view method) {

@@ -38,6 +38,46 @@ absl::Status MultiplexedSessionLabels();
 absl::Status MultiplexedSessionsInBatch();
 absl::Status MultiplexedSessionDeleted();
 
+// Transactions. NOT_FOUND for an id, which may be any bytes, that nobody was
+// given.
+absl::Status TransactionNotFound(absl::string_view id);
+// INVALID_ARGUMENT.
+absl::Status TransactionOfOtherSession();
+// FAILED_PRECONDITION: it was of this session, but too much has been since.
+absl::Status TransactionForgotten();
+// FAILED_PRECONDITION for what has become of the transaction.
+absl::Status TransactionReplaced();
+absl::Status UseAfterCommitOrRollback();
+absl::Status CommitAfterRollback();
+absl::Status RollbackAfterCommit();
+absl::Status UseAfterLastStatement();
+// ABORTED with google.rpc.RetryInfo, for which clients look.
+absl::Status TransactionAborted();
+// FAILED_PRECONDITION for what is read-only or partitioned DML.
+absl::Status NoCommitNorRollback();
+// INVALID_ARGUMENT for what a kind of transaction does not do.
+absl::Status DmlInReadOnlyTransaction();
+absl::Status NotDmlInPartitionedDml();
+absl::Status BatchDmlNotInReadWrite();
+absl::Status SecondPartitionedDml();
+absl::Status PartitionNotReadOnly();
+// INVALID_ARGUMENT for single use, or its opposite.
+absl::Status SingleUseNotReadOnly();
+absl::Status DmlInSingleUse();
+absl::Status PartitionInSingleUse();
+// `bound` is max_staleness or min_read_timestamp.
+absl::Status BoundNotSingleUse(absl::string_view bound);
+// INVALID_ARGUMENT for a seqno of DML.
+absl::Status SeqnoReused(int64_t seqno);
+absl::Status SeqnoOutOfOrder(int64_t seqno);
+// UNAVAILABLE: the same request is being executed.
+absl::Status SeqnoPending(int64_t seqno);
+// FAILED_PRECONDITION for a precommit token that is not the transaction's.
+absl::Status PrecommitTokenOfOtherTransaction();
+// INVALID_ARGUMENT for a partition token that was given for something else.
+absl::Status PartitionOfOtherTransaction();
+absl::Status PartitionOfOtherRequest();
+
 // UNAUTHENTICATED and PERMISSION_DENIED with google.rpc.ErrorInfo, which names
 // the method, as `google.spanner.v1.Spanner.GetSession`.
 // https://cloud.google.com/dotnet/docs/reference/Google.Api.CommonProtos/latest/Google.Api.ErrorReason

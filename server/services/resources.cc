@@ -2,6 +2,7 @@
 
 #include "server/call/errors.h"
 #include "server/call/method.h"
+#include "server/services/transaction_protos.h"
 
 namespace spanner_session_emulator {
 
@@ -14,10 +15,26 @@ absl::Status Resources::RequireDatabase(const DatabaseName& database) const {
   return errors::DatabaseNotFound(database.full());
 }
 
-absl::Status Resources::UseSession(const SessionName& session) const {
-  if (store->Use(session).has_value()) return absl::OkStatus();
+absl::Status Resources::Missing(const SessionName& session) const {
   if (absl::Status s = RequireDatabase(session.database()); !s.ok()) return s;
   return errors::SessionNotFound(session.full());
+}
+
+absl::Status Resources::UseSession(const SessionName& session) const {
+  if (store->Use(session).has_value()) return absl::OkStatus();
+  return Missing(session);
+}
+
+absl::Status Resources::UseTransactions(
+    const SessionName& session,
+    absl::FunctionRef<TransactionProblem(SessionTransactions&)> function,
+    absl::string_view id, int64_t seqno) const {
+  TransactionProblem problem = TransactionProblem::kNone;
+  const bool alive =
+      store->UseTransactions(session, [&](SessionTransactions& transactions) {
+        problem = function(transactions);
+      });
+  return alive ? TransactionStatus(problem, id, seqno) : Missing(session);
 }
 
 absl::Status Resources::Require(const Call& call) const {

@@ -3,11 +3,16 @@
 #ifndef SPANNER_SESSION_EMULATOR_SERVER_SERVICES_RESOURCES_H_
 #define SPANNER_SESSION_EMULATOR_SERVER_SERVICES_RESOURCES_H_
 
+#include <cstdint>
+
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "server/call/call.h"
 #include "store/database_catalog.h"
 #include "store/names.h"
 #include "store/session_store.h"
+#include "store/transactions.h"
 
 namespace spanner_session_emulator {
 
@@ -23,8 +28,19 @@ struct Resources {
   // Uses the session; NOT_FOUND for its instance, its database or itself.
   absl::Status UseSession(const SessionName& session) const;
 
-  // The one of the two that fits the call's resource; OK if it has none.
+  // The same, and has `function` look at the session's transactions, as
+  // SessionStore::UseTransactions() does; the error for its problem, too. `id`
+  // is the transaction's, as the call gives it, and `seqno` that of DML.
+  absl::Status UseTransactions(
+      const SessionName& session,
+      absl::FunctionRef<TransactionProblem(SessionTransactions&)> function,
+      absl::string_view id = "", int64_t seqno = 0) const;
+
+  // The one of the first two that fits the call's resource; OK if it has none.
   absl::Status Require(const Call& call) const;
+
+  // NOT_FOUND for what there is not, of a session that is not alive.
+  absl::Status Missing(const SessionName& session) const;
 };
 
 }  // namespace spanner_session_emulator

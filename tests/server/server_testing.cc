@@ -178,12 +178,35 @@ const google::protobuf::ServiceDescriptor& SpannerDescriptor() {
   return *api::Session::descriptor()->file()->FindServiceByName("Spanner");
 }
 
+namespace {
+
+// What requests must have besides a name, in protobuf's text format. The
+// transactions need not exist.
+std::string RequiredFields(absl::string_view method) {
+  if (method == "BeginTransaction") return "options { read_write {} }";
+  if (method == "Commit") return "transaction_id: 'x'";
+  if (method == "BatchWrite") {
+    return "mutation_groups { mutations { delete { table: 't' } } }";
+  }
+  if (method == "PartitionQuery") {
+    return "sql: 'SELECT 1' transaction { id: 'x' }";
+  }
+  if (method == "PartitionRead") {
+    return "table: 't' transaction { id: 'x' }";
+  }
+  return "";
+}
+
+}  // namespace
+
 std::unique_ptr<google::protobuf::Message> NamingMethod::Request(
     absl::string_view resource) const {
   std::unique_ptr<google::protobuf::Message> request(
       google::protobuf::MessageFactory::generated_factory()
           ->GetPrototype(method->input_type())
           ->New());
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(
+      RequiredFields(name()), request.get()));
   request->GetReflection()->SetString(request.get(), field,
                                       std::string(resource));
   return request;

@@ -159,7 +159,7 @@ struct NamingMethod {
   const google::protobuf::FieldDescriptor* field;
 
   const std::string& name() const { return method->name(); }
-  // A request that is empty but for the name.
+  // A request with the name and what else it must have to reach its handler.
   std::unique_ptr<google::protobuf::Message> Request(
       absl::string_view resource) const;
 };

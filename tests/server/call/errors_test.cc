@@ -251,6 +251,123 @@ TEST(ErrorsTest, EveryErrorOfTheCatalogue) {
   }
 }
 
+TEST(ErrorsTest, EveryErrorOfTransactions) {
+  using absl::StatusCode;
+  for (
+      const CatalogueRow& row : std::vector<CatalogueRow>{
+          {"TransactionNotFound", errors::TransactionNotFound("a\xff\n"),
+           StatusCode::kNotFound, "Transaction not found: a\\xff\\n", ""},
+          {"TransactionOfOtherSession", errors::TransactionOfOtherSession(),
+           StatusCode::kInvalidArgument,
+           "Transaction was started in a different session", ""},
+          {"TransactionForgotten", errors::TransactionForgotten(),
+           StatusCode::kFailedPrecondition,
+           "The transaction was used too long ago: the session has had too "
+           "many others since",
+           ""},
+          {"TransactionReplaced", errors::TransactionReplaced(),
+           StatusCode::kFailedPrecondition,
+           "This transaction has been invalidated by a later transaction in "
+           "the same session.",
+           ""},
+          {"UseAfterCommitOrRollback", errors::UseAfterCommitOrRollback(),
+           StatusCode::kFailedPrecondition,
+           "Cannot start a read or query within a transaction after Commit() "
+           "or Rollback() has been called.",
+           ""},
+          {"CommitAfterRollback", errors::CommitAfterRollback(),
+           StatusCode::kFailedPrecondition,
+           "Cannot commit a transaction after Rollback() has been called.", ""},
+          {"RollbackAfterCommit", errors::RollbackAfterCommit(),
+           StatusCode::kFailedPrecondition,
+           "Cannot rollback a transaction after Commit() has been called.", ""},
+          {"UseAfterLastStatement", errors::UseAfterLastStatement(),
+           StatusCode::kFailedPrecondition,
+           "Cannot execute anything in a transaction after the statement that "
+           "was said to be its last; it can be committed or rolled back.",
+           ""},
+          {"TransactionAborted", errors::TransactionAborted(),
+           StatusCode::kAborted, "Transaction was aborted.",
+           "google.rpc.RetryInfo retry_delay { nanos: 10000000 }"},
+          {"NoCommitNorRollback", errors::NoCommitNorRollback(),
+           StatusCode::kFailedPrecondition,
+           "Cannot commit or rollback a read-only or partitioned-dml "
+           "transaction.",
+           ""},
+          {"DmlInReadOnlyTransaction", errors::DmlInReadOnlyTransaction(),
+           StatusCode::kInvalidArgument,
+           "DML statements can only be performed in a read-write or "
+           "partitioned-dml transaction. Current transaction type is ReadOnly.",
+           ""},
+          {"NotDmlInPartitionedDml", errors::NotDmlInPartitionedDml(),
+           StatusCode::kInvalidArgument,
+           "PartitionedDml Transactions may only be used to execute DML "
+           "statements",
+           ""},
+          {"BatchDmlNotInReadWrite", errors::BatchDmlNotInReadWrite(),
+           StatusCode::kInvalidArgument,
+           "ExecuteBatchDml is only supported within a read-write transaction.",
+           ""},
+          {"SecondPartitionedDml", errors::SecondPartitionedDml(),
+           StatusCode::kInvalidArgument,
+           "PartitionedDml transaction may only be used to execute one "
+           "statement",
+           ""},
+          {"PartitionNotReadOnly", errors::PartitionNotReadOnly(),
+           StatusCode::kInvalidArgument,
+           "Partitioned reads can only be performed in a read-only "
+           "transaction.",
+           ""},
+          {"SingleUseNotReadOnly", errors::SingleUseNotReadOnly(),
+           StatusCode::kInvalidArgument,
+           "Transaction mode for read only single use transaction should be "
+           "read_only.",
+           ""},
+          {"DmlInSingleUse", errors::DmlInSingleUse(),
+           StatusCode::kInvalidArgument,
+           "DML statements may not be performed in single-use transactions, to "
+           "avoid replay.",
+           ""},
+          {"PartitionInSingleUse", errors::PartitionInSingleUse(),
+           StatusCode::kInvalidArgument,
+           "Partition reads may not be performed in single-use transactions, "
+           "since the response needs to be reused.",
+           ""},
+          {"BoundNotSingleUse", errors::BoundNotSingleUse("max_staleness"),
+           StatusCode::kInvalidArgument,
+           "Timestamp bound: max_staleness for read can be only be used for a "
+           "single use transaction.",
+           ""},
+          {"SeqnoReused", errors::SeqnoReused(4), StatusCode::kInvalidArgument,
+           "Previously received a different request with this seqno. seqno=4",
+           ""},
+          {"SeqnoOutOfOrder", errors::SeqnoOutOfOrder(4),
+           StatusCode::kInvalidArgument,
+           "Request has an out-of-order seqno. Request seqno=4. The sequence "
+           "number must rise with each request of the transaction.",
+           ""},
+          {"SeqnoPending", errors::SeqnoPending(4), StatusCode::kUnavailable,
+           "The same request is being executed already. seqno=4", ""},
+          {"PrecommitTokenOfOtherTransaction",
+           errors::PrecommitTokenOfOtherTransaction(),
+           StatusCode::kFailedPrecondition,
+           "The precommit token was not given for this transaction", ""},
+          {"PartitionOfOtherTransaction", errors::PartitionOfOtherTransaction(),
+           StatusCode::kInvalidArgument,
+           "Partitioned request was created for a different transaction.", ""},
+          {"PartitionOfOtherRequest", errors::PartitionOfOtherRequest(),
+           StatusCode::kInvalidArgument,
+           "Partitioned request was created for different read or sql "
+           "parameters.",
+           ""},
+      }) {
+    SCOPED_TRACE(row.name);
+    EXPECT_EQ(row.status.code(), row.code);
+    EXPECT_EQ(row.status.message(), row.message);
+    EXPECT_EQ(DetailsOf(row.status), row.details);
+  }
+}
+
 // Where a text ends if `size` bytes of it, with the ellipsis, are let through.
 std::string CutTo(const std::string& text, size_t size) {
   return absl::StrCat(text.substr(0, size - 3), "...");
