@@ -21,6 +21,7 @@
 #include "server/call/descriptors.h"
 #include "server/call/method.h"
 #include "server/call/pipeline.h"
+#include "server/mock/stub_registry.h"
 #include "server/policy_text.h"
 #include "server/services/control.h"
 #include "server/services/health.h"
@@ -29,6 +30,7 @@
 #include "server/services/resources.h"
 #include "server/services/sessions.h"
 #include "server/services/spanner_methods.h"
+#include "server/services/statements.h"
 #include "server/services/transactions.h"
 #include "server/services/unimplemented.h"
 #include "server/transport/grpc_service.h"
@@ -294,6 +296,7 @@ class Emulator::Impl {
          .max_sessions = options_.max_sessions},
         methods_);
     AddTransactionMethods(resources_, &partition_tokens_, methods_);
+    AddStatementMethods(resources_, &stubs_, methods_);
     CheckPermissionTable(methods_);
     spanner_service_ = std::make_unique<GrpcService>(kSpanner, methods_,
                                                      &pipeline_, &open_calls_);
@@ -389,7 +392,7 @@ class Emulator::Impl {
       methods_.AddService(service, Unimplemented(resources_));
       names.push_back(service->full_name());
     }
-    AddControlMethods(clock_.get(), &store_, &auth_, methods_);
+    AddControlMethods(clock_.get(), &store_, &auth_, &stubs_, methods_);
     methods_.AddService(HealthService(), Unimplemented(resources_));
     health_.AddMethods(names, methods_);
     names.push_back(HealthService()->full_name());
@@ -526,6 +529,7 @@ class Emulator::Impl {
   const Resources resources_ = {.store = &store_, .catalog = &catalog_};
   const PartitionTokens partition_tokens_;
   Authorizer auth_;
+  StubRegistry stubs_;
   const Pipeline pipeline_;
   OpenCalls open_calls_;
 

@@ -4,6 +4,7 @@
 #include "spanner_session_emulator/v1/clock.pb.h"
 #include "spanner_session_emulator/v1/reset.pb.h"
 #include "spanner_session_emulator/v1/sessions.pb.h"
+#include "spanner_session_emulator/v1/stubs.pb.h"
 
 namespace spanner_session_emulator {
 
@@ -14,15 +15,17 @@ std::vector<const google::protobuf::ServiceDescriptor*> ControlServices() {
       v1::SessionSelection::descriptor()->file()->FindServiceByName(
           "SessionService"),
       v1::ResetRequest::descriptor()->file()->FindServiceByName("ResetService"),
-      v1::AuthReport::descriptor()->file()->FindServiceByName("AuthService")};
+      v1::AuthReport::descriptor()->file()->FindServiceByName("AuthService"),
+      v1::Stub::descriptor()->file()->FindServiceByName("StubService")};
 }
 
 void AddControlMethods(Clock* clock, SessionStore* store, Authorizer* auth,
-                       MethodTable& table) {
+                       StubRegistry* stubs, MethodTable& table) {
   AddClockMethods(clock, table);
   AddSessionControlMethods(clock, store, table);
   AddResetMethods(store, auth, table);
   AddAuthMethods(auth, table);
+  AddStubMethods(stubs, table);
 }
 
 }  // namespace spanner_session_emulator

@@ -596,9 +596,7 @@ std::vector<Case> Cases() {
                 "not implemented by this emulator"},
                {"ListSessions", "database: '{db}'"},
                {"ExecuteSql", "session: '{s1}' sql: 'SELECT 1'",
-                "OK google.spanner.v1.ResultSet",
-                "UNIMPLEMENTED: google.spanner.v1.Spanner.ExecuteSql is not "
-                "implemented by this emulator"},
+                "OK google.spanner.v1.ResultSet"},
                {"ListSessions", "database: '{db}'"},
            }},
 

@@ -88,7 +88,11 @@ TEST_F(LateRegistrationTest, SpannersCallsNeedNoDescriptors) {
   api::ExecuteSqlRequest sql;
   sql.set_session(session.name());
   api::ResultSet results;
-  EXPECT_EQ(Call(&Stub::ExecuteSql, sql, results), grpc::UNIMPLEMENTED);
+  sql.set_sql("SELECT 1");
+  EXPECT_EQ(Call(&Stub::ExecuteSql, sql, results), grpc::OK);
+  EXPECT_EQ(results.rows_size(), 1);
+  sql.set_sql("SELECT 2");
+  EXPECT_EQ(Call(&Stub::ExecuteSql, sql, results), grpc::INVALID_ARGUMENT);
 
   {
     grpc::ClientContext context;

@@ -31,6 +31,7 @@ constexpr char kClockService[] = "spanner_session_emulator.v1.ClockService";
 constexpr char kAuthService[] = "spanner_session_emulator.v1.AuthService";
 constexpr char kResetService[] = "spanner_session_emulator.v1.ResetService";
 constexpr char kSessionService[] = "spanner_session_emulator.v1.SessionService";
+constexpr char kStubService[] = "spanner_session_emulator.v1.StubService";
 
 using Status = health::HealthCheckResponse;
 
@@ -100,7 +101,7 @@ INSTANTIATE_TRANSPORTS(HealthTest);
 
 TEST_P(HealthTest, CheckOfTheServerAndOfItsServicesIsServing) {
   for (const char* service : {"", kSpannerService, kAuthService, kClockService,
-                              kResetService, kSessionService}) {
+                              kResetService, kSessionService, kStubService}) {
     EXPECT_THAT(Check(*stub_, service), Is(Status::SERVING));
   }
 }
@@ -137,7 +138,8 @@ TEST_P(HealthTest, ListNamesTheServerAndItsServices) {
                                    Pair(kAuthService, Status::SERVING),
                                    Pair(kClockService, Status::SERVING),
                                    Pair(kResetService, Status::SERVING),
-                                   Pair(kSessionService, Status::SERVING)));
+                                   Pair(kSessionService, Status::SERVING),
+                                   Pair(kStubService, Status::SERVING)));
 }
 
 TEST_P(HealthTest, UnparsableCheckIsInvalid) {

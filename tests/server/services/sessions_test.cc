@@ -25,6 +25,7 @@ namespace spanner_session_emulator {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
@@ -1137,23 +1138,6 @@ TEST_P(SessionsTest, ListSessionsIsNoUse) {
   EXPECT_THAT(list.sessions(0), LastUsedAt(StartTime()));
   Advance(kMicrosecond);
   EXPECT_THAT(client().Get(name), SessionNotFound(name));
-}
-
-TEST_P(SessionsTest, AMethodThatIsNotImplementedIsNamed) {
-  const std::string name = client().Create().value().name();
-  for (const NamingMethod& method : MethodsOfSessions()) {
-    if (!absl::StrContains(method.name(), "Execute") &&
-        !absl::EndsWith(method.name(), "Read")) {
-      continue;
-    }
-    if (method.name() == "PartitionRead") continue;
-    SCOPED_TRACE(method.name());
-    const Answer answer = Call(method, name);
-    EXPECT_THAT(answer, StatusIs(kUnimplemented,
-                                 AllOf(StartsWith("google.spanner.v1.Spanner."),
-                                       HasSubstr(method.method->full_name()))));
-    EXPECT_THAT(answer.messages, IsEmpty());
-  }
 }
 
 TEST_P(SessionsTest, EachMethodUsesItsSessionWhateverItAnswers) {

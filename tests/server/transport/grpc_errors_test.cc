@@ -385,7 +385,7 @@ TEST_P(GrpcErrorsTest, NoRoomUnderTheCap) {
 
 TEST_P(GrpcErrorsTest, MethodWithoutAHandler) {
   const std::string name = SpannerClient(channel()).Create().value().name();
-  for (const char* method : {"ExecuteSql", "ExecuteStreamingSql"}) {
+  for (const char* method : {"PartitionQuery", "BatchWrite"}) {
     const Answer answer = Call(method, absl::StrCat("session: '", name, "'"));
     EXPECT_THAT(answer,
                 StatusIs(kUnimplemented,
