@@ -24,8 +24,10 @@
 #include "server/mock/stub_registry.h"
 #include "server/policy_text.h"
 #include "server/services/control.h"
+#include "server/services/execution.h"
 #include "server/services/health.h"
 #include "server/services/partition_token.h"
+#include "server/services/partitions.h"
 #include "server/services/reflection.h"
 #include "server/services/resources.h"
 #include "server/services/sessions.h"
@@ -295,8 +297,12 @@ class Emulator::Impl {
          .get_session_counts_as_use = options_.get_session_counts_as_use,
          .max_sessions = options_.max_sessions},
         methods_);
-    AddTransactionMethods(resources_, &partition_tokens_, methods_);
-    AddStatementMethods(resources_, &stubs_, methods_);
+    AddTransactionMethods(resources_, &stubs_, methods_);
+    const Execution execution = {.resources = resources_,
+                                 .partition_tokens = &partition_tokens_,
+                                 .stubs = &stubs_};
+    AddStatementMethods(execution, methods_);
+    AddPartitionMethods(execution, methods_);
     CheckPermissionTable(methods_);
     spanner_service_ = std::make_unique<GrpcService>(kSpanner, methods_,
                                                      &pipeline_, &open_calls_);

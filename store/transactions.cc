@@ -282,6 +282,16 @@ void SessionTransactions::Answered(absl::string_view id, int64_t seqno,
   }
 }
 
+void SessionTransactions::TakeBack(absl::string_view id, int64_t seqno) {
+  Problem problem;
+  Transaction* transaction = Find(id, problem);
+  if (transaction == nullptr || transaction->replays == nullptr) return;
+  std::erase_if(*transaction->replays, [seqno](const Replay& replay) {
+    return replay.seqno == seqno;
+  });
+  transaction->had_last_statement = false;
+}
+
 Problem SessionTransactions::Commit(absl::string_view id,
                                     const CommitCall& call,
                                     CommitGrant& grant) {

@@ -246,6 +246,9 @@ class SessionTransactions {
   // Keeps the answer to DML for replays; as long as it is missing, a replay is
   // kSeqnoPending. No effect if the transaction has ended meanwhile.
   void Answered(absl::string_view id, int64_t seqno, std::any answer);
+  // DML that has failed: as if it had not been asked for, so that the same
+  // request, or another with its seqno, is executed.
+  void TakeBack(absl::string_view id, int64_t seqno);
 
   // Commits. Of one that is committed, the same answer again.
   TransactionProblem Commit(absl::string_view id, const CommitCall& call,

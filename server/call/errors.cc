@@ -190,6 +190,12 @@ absl::Status DmlInReadOnlyTransaction() {
       "transaction. Current transaction type is ReadOnly.");
 }
 
+absl::Status StatementNotDml(int index, absl::string_view sql) {
+  return Make(
+      absl::StatusCode::kInvalidArgument,
+      absl::StrCat("Statement ", index, ": '", sql, "' is not valid DML."));
+}
+
 absl::Status NotDmlInPartitionedDml() {
   return Make(
       absl::StatusCode::kInvalidArgument,

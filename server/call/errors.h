@@ -57,6 +57,8 @@ absl::Status TransactionAborted();
 absl::Status NoCommitNorRollback();
 // INVALID_ARGUMENT for what a kind of transaction does not do.
 absl::Status DmlInReadOnlyTransaction();
+// Of a batch of DML, counted from 0.
+absl::Status StatementNotDml(int index, absl::string_view sql);
 absl::Status NotDmlInPartitionedDml();
 absl::Status BatchDmlNotInReadWrite();
 absl::Status SecondPartitionedDml();

@@ -1,5 +1,6 @@
 #include "server/mock/result_source.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -60,7 +61,9 @@ bool HasStats(const StubAnswer& answer, const ResultOptions& options) {
 int64_t RowCount(const StubAnswer& answer, const ResultOptions& options) {
   const bool rows_wanted =
       answer.is_whole || options.query_mode != api::ExecuteSqlRequest::PLAN;
-  return rows_wanted ? answer.row_count() : 0;
+  if (!rows_wanted) return 0;
+  return options.limit > 0 ? std::min(options.limit, answer.row_count())
+                           : answer.row_count();
 }
 
 }  // namespace

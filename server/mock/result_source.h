@@ -51,6 +51,9 @@ struct ResultOptions {
       google::spanner::v1::ExecuteSqlRequest::NORMAL;
   // Counts are lower bounds, as in Partitioned DML.
   bool lower_bound = false;
+  // So many rows at the most, of rows that are not scripted message by message;
+  // 0: all.
+  int64_t limit = 0;
 };
 
 // The messages of a stream, made one by one; needs the memory of one. For one

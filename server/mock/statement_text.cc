@@ -33,6 +33,28 @@ size_t QuotedSize(absl::string_view text) {
   return text.size();
 }
 
+// What is behind the first `end` in `text`; nothing, if there is none.
+absl::string_view Behind(absl::string_view text, absl::string_view end) {
+  const size_t at = text.find(end);
+  return at == absl::string_view::npos ? "" : text.substr(at + end.size());
+}
+
+// Without the blanks, comments and hints that it begins with.
+absl::string_view WithoutPreamble(absl::string_view sql) {
+  while (true) {
+    sql = absl::StripLeadingAsciiWhitespace(sql);
+    if (absl::StartsWith(sql, "--") || absl::StartsWith(sql, "#")) {
+      sql = Behind(sql, "\n");
+    } else if (absl::StartsWith(sql, "/*")) {
+      sql = Behind(sql.substr(2), "*/");
+    } else if (absl::StartsWith(sql, "@{")) {
+      sql = Behind(sql, "}");
+    } else {
+      return sql;
+    }
+  }
+}
+
 }  // namespace
 
 std::string FoldBlanks(absl::string_view sql) {
@@ -54,9 +76,14 @@ std::string FoldBlanks(absl::string_view sql) {
 }
 
 bool IsDml(absl::string_view sql) {
-  sql = absl::StripLeadingAsciiWhitespace(sql);
+  sql = WithoutPreamble(sql);
+  size_t size = 0;
+  const auto in_word = [](unsigned char c) {
+    return absl::ascii_isalnum(c) || c == '_';
+  };
+  while (size < sql.size() && in_word(sql[size])) ++size;
   for (const absl::string_view word : {"INSERT", "UPDATE", "DELETE", "MERGE"}) {
-    if (absl::StartsWithIgnoreCase(sql, word)) return true;
+    if (absl::EqualsIgnoreCase(sql.substr(0, size), word)) return true;
   }
   return false;
 }

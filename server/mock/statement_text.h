@@ -12,7 +12,9 @@ namespace spanner_session_emulator {
 // none at either end. What stands in quotes stays as it is.
 std::string FoldBlanks(absl::string_view sql);
 
-// Whether it changes data: its first word says so.
+// Whether it changes data: its first word says so, which may stand behind
+// comments and hints. The statement as it came: folded, it may have lost the
+// ends of its comments.
 bool IsDml(absl::string_view sql);
 
 // As a string of JSON, with its quotes. UTF-8 stays UTF-8.

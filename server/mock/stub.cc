@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -260,6 +261,12 @@ class StubReader {
                      absl::StrCat("must be at most ", errors::kMaxTextBytes,
                                   " bytes long, as clients take no more than 8 "
                                   "KiB of trailers"));
+    }
+    if (!error.message().empty() &&
+        absl::ascii_isspace(
+            static_cast<unsigned char>(error.message().back()))) {
+      return Invalid(absl::StrCat(field, ".message"),
+                     "must not end in a blank: some clients would drop it");
     }
     status = absl::Status(static_cast<absl::StatusCode>(error.code()),
                           error.message());

@@ -35,7 +35,7 @@ std::string StatementStub(const StubCall& call) {
   const bool whole = beginning.size() == call.sql.size();
   return absl::StrCat("{\"match\":{\"", whole ? "sql" : "sqlPrefix",
                       "\":", JsonString(beginning),
-                      "},\"answer\":", IsDml(call.sql) ? kCount : kRows, "}");
+                      "},\"answer\":", call.is_dml ? kCount : kRows, "}");
 }
 
 std::string ReadStub(const StubCall& call) {
@@ -65,6 +65,7 @@ StubCall StubCall::Statement(absl::string_view database, absl::string_view sql,
   call.kind = Kind::kStatement;
   call.database = database;
   call.sql = FoldBlanks(sql);
+  call.is_dml = IsDml(sql);
   call.params = &params;
   return call;
 }

@@ -37,6 +37,7 @@ struct StubCall {
   absl::string_view database;
 
   std::string sql;  // Folded (FoldBlanks()).
+  bool is_dml = false;
   const google::protobuf::Struct* params = nullptr;
 
   absl::string_view table;

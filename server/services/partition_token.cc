@@ -15,13 +15,11 @@ namespace spanner_session_emulator {
 PartitionTokens::PartitionTokens() : secret_(Random()) {}
 
 std::string PartitionTokens::Write(const Partition& partition) const {
-  const size_t proof =
-      absl::HashOf(secret_, partition.transaction_id, partition.fingerprint,
-                   partition.index, partition.count);
-  return absl::WebSafeBase64Escape(absl::StrCat(
-      partition.transaction_id, ".", absl::Hex(partition.fingerprint), ".",
-      absl::Hex(partition.index), ".", absl::Hex(partition.count), ".",
-      absl::Hex(proof)));
+  const std::string text = absl::StrCat(
+      partition.transaction_id, ",", absl::Hex(partition.fingerprint), ",",
+      partition.place.has_value() ? partition.place->ToToken() : "");
+  return absl::WebSafeBase64Escape(
+      absl::StrCat(text, ",", absl::Hex(absl::HashOf(secret_, text))));
 }
 
 absl::StatusOr<Partition> PartitionTokens::Read(
@@ -30,12 +28,11 @@ absl::StatusOr<Partition> PartitionTokens::Read(
   Partition partition;
   std::string text;
   absl::WebSafeBase64Unescape(token, &text);
-  const std::vector<absl::string_view> parts = absl::StrSplit(text, '.');
-  if (parts.size() != 5) return errors::PartitionOfOtherRequest();
+  const std::vector<absl::string_view> parts = absl::StrSplit(text, ',');
+  if (parts.size() != 4) return errors::PartitionOfOtherRequest();
   partition.transaction_id = std::string(parts[0]);
+  partition.place = ResultPlace::FromToken(parts[2]);
   if (!absl::SimpleHexAtoi(parts[1], &partition.fingerprint) ||
-      !absl::SimpleHexAtoi(parts[2], &partition.index) ||
-      !absl::SimpleHexAtoi(parts[3], &partition.count) ||
       token != Write(partition)) {
     return errors::PartitionOfOtherRequest();
   }

@@ -4,10 +4,12 @@
 #define SPANNER_SESSION_EMULATOR_SERVER_SERVICES_PARTITION_TOKEN_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "server/mock/result_source.h"
 
 namespace spanner_session_emulator {
 
@@ -16,8 +18,9 @@ struct Partition {
   std::string transaction_id;
   // Of the read or query: StatementFingerprint() or ReadFingerprint().
   uint64_t fingerprint = 0;
-  uint32_t index = 0;  // From 0.
-  uint32_t count = 1;  // How many partitions there are.
+  // Which of a stub's answers has its rows; nothing if none was asked for when
+  // the read or query was divided.
+  std::optional<ResultPlace> place = {};
 };
 
 // Writes and reads tokens. They hold all that is known of their partition, so

@@ -1,6 +1,9 @@
 #include "server/services/statements.h"
 
+#include <any>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -12,7 +15,9 @@
 #include "google/spanner/v1/spanner.pb.h"
 #include "server/call/errors.h"
 #include "server/mock/result_source.h"
+#include "server/mock/statement_text.h"
 #include "server/mock/stub_call.h"
+#include "server/services/transaction_protos.h"
 #include "server/services/unary.h"
 
 namespace spanner_session_emulator {
@@ -20,63 +25,97 @@ namespace {
 
 namespace api = ::google::spanner::v1;
 
-using Match = v1::Stub::Match;
+// What differs between requests for statements and for reads.
 
-Match::TransactionKind KindOf(const api::TransactionOptions& options) {
-  switch (options.mode_case()) {
-    case api::TransactionOptions::kReadWrite:
-      return Match::READ_WRITE;
-    case api::TransactionOptions::kPartitionedDml:
-      return Match::PARTITIONED_DML;
-    default:
-      return Match::READ_ONLY;
-  }
+StubCall StubCallOf(const Call& call, const api::ExecuteSqlRequest& request,
+                    TransactionKind kind) {
+  return StatementStubCall(call, request, kind);
+}
+StubCall StubCallOf(const Call& call, const api::ReadRequest& request,
+                    TransactionKind kind) {
+  return ReadStubCall(call, request, kind);
 }
 
-// By an id alone nobody can tell; it is most often read-write.
-Match::TransactionKind KindOf(const api::TransactionSelector& selector) {
-  switch (selector.selector_case()) {
-    case api::TransactionSelector::kSingleUse:
-      return KindOf(selector.single_use());
-    case api::TransactionSelector::kBegin:
-      return KindOf(selector.begin());
-    case api::TransactionSelector::kId:
-      return Match::READ_WRITE;
-    default:
-      return Match::READ_ONLY;
-  }
+uint64_t FingerprintOf(const api::ExecuteSqlRequest& request) {
+  return StatementFingerprint(request);
+}
+uint64_t FingerprintOf(const api::ReadRequest& request) {
+  return ReadFingerprint(request);
 }
 
-// The request's conditions that all kinds of calls have.
+ResultOptions OptionsOf(const api::ExecuteSqlRequest& request,
+                        TransactionKind kind) {
+  return {.query_mode = request.query_mode(),
+          .lower_bound = kind == TransactionKind::kPartitionedDml};
+}
+ResultOptions OptionsOf(const api::ReadRequest& request, TransactionKind) {
+  return {.limit = request.limit()};
+}
+
+absl::Status ValidateSql(Call& call) {
+  const auto& request = call.request<api::ExecuteSqlRequest>();
+  const bool is_dml = IsDml(request.sql());
+  absl::Status status = PrepareStatement(
+      call, is_dml ? TransactionUse::kDml : TransactionUse::kRead,
+      request.sql(), request.transaction());
+  if (!status.ok()) return status;
+  TransactionCall& transaction = PreparedTransaction(call);
+  transaction.last_statement = request.last_statement();
+  transaction.seqno = request.seqno();
+  if (is_dml) transaction.fingerprint = StatementFingerprint(request);
+  return absl::OkStatus();
+}
+
+absl::Status ValidateRead(Call& call) {
+  const auto& request = call.request<api::ReadRequest>();
+  const auto invalid = [&call](absl::string_view field,
+                               absl::string_view problem) {
+    return errors::InvalidField(call.method().name, field, problem);
+  };
+  if (request.table().empty()) return invalid("table", "must not be empty");
+  if (request.columns().empty()) {
+    return invalid("columns", "must name at least one column");
+  }
+  if (request.limit() < 0) return invalid("limit", "must not be negative");
+  if (request.limit() > 0 && !request.partition_token().empty()) {
+    return invalid("limit", "must be left out beside a partition_token");
+  }
+  return PrepareTransaction(call, TransactionUse::kRead, request.transaction());
+}
+
+// Only streams are interrupted.
 template <typename Request>
-void FillConditions(const Request& request, StubCall& call) {
-  call.transaction_kind = KindOf(request.transaction());
-  call.request_tag = request.request_options().request_tag();
-  call.transaction_tag = request.request_options().transaction_tag();
+Validator Whole(const Validator& validate) {
+  return [validate](Call& call) {
+    if (!call.request<Request>().resume_token().empty()) {
+      return errors::InvalidField(call.method().name, "resume_token",
+                                  "must be empty: only streams are resumed");
+    }
+    return validate(call);
+  };
 }
 
-StubCall StubCallOf(const Call& call, const api::ExecuteSqlRequest& request) {
-  StubCall stub_call = StubCall::Statement(call.session().database_full(),
-                                           request.sql(), request.params());
-  FillConditions(request, stub_call);
-  return stub_call;
+absl::Status ValidateBatch(Call& call) {
+  const auto& request = call.request<api::ExecuteBatchDmlRequest>();
+  if (request.statements().empty()) {
+    return errors::InvalidField(call.method().name, "statements",
+                                "must have at least one statement");
+  }
+  for (int i = 0; i < request.statements_size(); ++i) {
+    if (!request.statements(i).sql().empty()) continue;
+    return errors::InvalidField(call.method().name,
+                                absl::StrCat("statements[", i, "].sql"),
+                                "must not be empty");
+  }
+  absl::Status status = PrepareTransaction(call, TransactionUse::kBatchDml,
+                                           request.transaction());
+  if (!status.ok()) return status;
+  TransactionCall& transaction = PreparedTransaction(call);
+  transaction.last_statement = request.last_statements();
+  transaction.seqno = request.seqno();
+  transaction.fingerprint = BatchFingerprint(request);
+  return absl::OkStatus();
 }
-
-StubCall StubCallOf(const Call& call, const api::ReadRequest& request) {
-  StubCall stub_call =
-      StubCall::Read(call.session().database_full(), request.table(),
-                     request.index(), request.columns(), request.key_set());
-  FillConditions(request, stub_call);
-  return stub_call;
-}
-
-ResultOptions OptionsOf(const api::ExecuteSqlRequest& request) {
-  return {
-      .query_mode = request.query_mode(),
-      .lower_bound = KindOf(request.transaction()) == Match::PARTITIONED_DML};
-}
-
-ResultOptions OptionsOf(const api::ReadRequest&) { return {}; }
 
 // As the status inside of a reply.
 void Fill(const absl::Status& status, google::rpc::Status& out) {
@@ -90,148 +129,196 @@ void Fill(const absl::Status& status, google::rpc::Status& out) {
       });
 }
 
-// A result on its way. The end of a stream is a use of its session.
+// What the first message of a result says of its transaction. What messages
+// that are scripted as they are say already stays, but for the id of a
+// transaction that begins with them.
+template <typename Result>
+void FillTransaction(const TransactionGrant& grant, Result& result) {
+  if (grant.begun || grant.read_timestamp.has_value()) {
+    SetTransaction(grant, *result.mutable_metadata()->mutable_transaction());
+  }
+  if (grant.precommit_token.has_value() && !result.has_precommit_token()) {
+    SetPrecommitToken(*grant.precommit_token,
+                      *result.mutable_precommit_token());
+  }
+}
+
+// A result on its way.
 class ResultStream final : public ReplySource {
  public:
-  ResultStream(const Resources& resources, SessionName session,
-               StubResult result, const ResultOptions& options)
-      : resources_(resources),
+  ResultStream(const Execution& execution, SessionName session,
+               TransactionGrant grant, StubResult result,
+               const ResultOptions& options)
+      : execution_(execution),
         session_(std::move(session)),
+        grant_(std::move(grant)),
         source_(std::move(result), options) {}
 
   ReplyStep Next() override {
-    if (source_.Next(message_)) return ReplyStep::Message(&message_);
-    // Whether it lives does not matter any more.
-    resources_.store->Use(session_);
+    if (source_.Next(message_)) {
+      if (std::exchange(first_, false)) FillTransaction(grant_, message_);
+      return ReplyStep::Message(&message_);
+    }
+    execution_.EndStream(session_, grant_, source_.status());
     return ReplyStep::End(source_.status());
   }
 
  private:
-  const Resources resources_;
+  const Execution execution_;
   const SessionName session_;
+  const TransactionGrant grant_;
   ResultSource source_;
+  bool first_ = true;
   api::PartialResultSet message_;
 };
 
-// What the request must have besides a session. Looked at when that is known to
-// live.
-absl::Status Check(const Call& call, const api::ExecuteSqlRequest& request) {
-  return request.sql().empty() ? errors::InvalidField(call.method().name, "sql",
-                                                      "must not be empty")
-                               : absl::OkStatus();
-}
-
-absl::Status Check(const Call& call, const api::ReadRequest& request) {
-  if (request.table().empty()) {
-    return errors::InvalidField(call.method().name, "table",
-                                "must not be empty");
-  }
-  return request.columns().empty()
-             ? errors::InvalidField(call.method().name, "columns",
-                                    "must name at least one column")
-             : absl::OkStatus();
-}
-
-absl::Status Check(const Call& call,
-                   const api::ExecuteBatchDmlRequest& request) {
-  if (request.statements().empty()) {
-    return errors::InvalidField(call.method().name, "statements",
-                                "must have at least one statement");
-  }
-  for (int i = 0; i < request.statements_size(); ++i) {
-    if (!request.statements(i).sql().empty()) continue;
-    return errors::InvalidField(call.method().name,
-                                absl::StrCat("statements[", i, "].sql"),
-                                "must not be empty");
-  }
-  return absl::OkStatus();
-}
-
 class StatementMethods {
  public:
-  StatementMethods(const Resources& resources, StubRegistry* stubs)
-      : resources_(resources), stubs_(stubs) {}
+  explicit StatementMethods(const Execution& execution)
+      : execution_(execution) {}
 
   template <typename Request>
   absl::Status Whole(Call& call, const Request& request,
                      api::ResultSet& response) const {
-    const auto result = Find(call, request);
-    if (!result.ok()) return result.status();
-    return MakeResultSet(*result, OptionsOf(request), response);
+    const auto grant = execution_.Use(call);
+    if (!grant.ok()) return grant.status();
+    auto result = Find(call, request, *grant);
+    absl::Status status =
+        result.ok()
+            ? MakeResultSet(*result, OptionsOf(request, grant->kind), response)
+            : result.status();
+    execution_.Finish(call, *grant, status,
+                      result.ok() ? std::any(*std::move(result)) : std::any());
+    if (status.ok()) FillTransaction(*grant, response);
+    return status;
   }
 
   template <typename Request>
   Reply Stream(Call& call) const {
     const auto& request = call.request<Request>();
-    auto result = Find(call, request);
-    if (!result.ok()) return Reply::Error(result.status());
+    auto grant = execution_.Use(call);
+    if (!grant.ok()) return Reply::Error(grant.status());
+    auto result = Find(call, request, *grant);
+    absl::Status status = result.status();
+    if (result.ok() && !result->answer().has_result) {
+      status = result->answer().error;
+    }
+    execution_.Finish(call, *grant, status,
+                      result.ok() ? std::any(*result) : std::any());
+    if (!status.ok()) return Reply::Error(std::move(status));
+    const ResultOptions options = OptionsOf(request, grant->kind);
     return Reply::Stream(std::make_unique<ResultStream>(
-        resources_, call.session(), *std::move(result), OptionsOf(request)));
+        execution_, call.session(), *std::move(grant), *std::move(result),
+        options));
   }
 
   // Each statement has a stub of its own; the first that fails ends the batch,
   // and says so inside of the reply.
   absl::Status Batch(Call& call, const api::ExecuteBatchDmlRequest& request,
                      api::ExecuteBatchDmlResponse& response) const {
-    if (absl::Status s = resources_.UseSession(call.session()); !s.ok()) {
-      return s;
-    }
-    if (absl::Status s = Check(call, request); !s.ok()) return s;
-    response.mutable_status();
-    for (const auto& statement : request.statements()) {
-      StubCall stub_call = StubCall::Statement(
-          call.session().database_full(), statement.sql(), statement.params());
-      FillConditions(request, stub_call);
-      const auto result = stubs_->Answer(stub_call);
-      api::ResultSet result_set;
-      const absl::Status status = result.has_value()
-                                      ? MakeResultSet(*result, {}, result_set)
-                                      : stubs_->NotScripted(stub_call);
-      if (!status.ok()) {
-        Fill(status, *response.mutable_status());
-        break;
+    const auto grant = execution_.Use(call);
+    if (!grant.ok()) return grant.status();
+    if (const auto* replay =
+            std::any_cast<api::ExecuteBatchDmlResponse>(&grant->replay)) {
+      response = *replay;
+    } else {
+      absl::Status status;
+      for (int i = 0; i < request.statements_size() && status.ok(); ++i) {
+        api::ResultSet result;
+        status = ExecuteDml(call, request, i, grant->kind, result);
+        if (!status.ok()) break;
+        // Only the first has them, says the API.
+        if (i > 0) result.clear_metadata();
+        *response.add_result_sets() = std::move(result);
       }
-      // Only the first has them, says the API.
-      if (response.result_sets_size() > 0) result_set.clear_metadata();
-      *response.add_result_sets() = std::move(result_set);
+      Fill(status, *response.mutable_status());
+      // A batch with an answer has not failed, unless there is nothing in it
+      // that could tell of a transaction, or that has been aborted.
+      const bool failed = absl::IsAborted(status) ||
+                          (grant->begun && response.result_sets().empty());
+      execution_.Finish(call, *grant, failed ? status : absl::OkStatus(),
+                        response);
+    }
+    if (!response.result_sets().empty() && grant->begun) {
+      SetTransaction(*grant, *response.mutable_result_sets(0)
+                                  ->mutable_metadata()
+                                  ->mutable_transaction());
+    }
+    if (grant->precommit_token.has_value() &&
+        !(grant->begun && response.result_sets().empty())) {
+      SetPrecommitToken(*grant->precommit_token,
+                        *response.mutable_precommit_token());
     }
     return absl::OkStatus();
   }
 
  private:
-  template <typename Request>
-  absl::StatusOr<StubResult> Find(const Call& call,
-                                  const Request& request) const {
-    if (absl::Status s = resources_.UseSession(call.session()); !s.ok()) {
-      return s;
+  absl::Status ExecuteDml(const Call& call,
+                          const api::ExecuteBatchDmlRequest& request, int index,
+                          TransactionKind kind, api::ResultSet& result) const {
+    const auto& statement = request.statements(index);
+    if (!IsDml(statement.sql())) {
+      return errors::StatementNotDml(index, statement.sql());
     }
-    if (absl::Status s = Check(call, request); !s.ok()) return s;
-    const StubCall stub_call = StubCallOf(call, request);
-    if (!request.resume_token().empty()) {
-      auto result = stubs_->Resume(stub_call, request.resume_token());
-      if (result.has_value()) return *std::move(result);
-      return errors::InvalidField(
-          call.method().name, "resume_token",
-          "must be a resume_token of the same call, whose stub is still there");
-    }
-    auto result = stubs_->Answer(stub_call);
-    if (result.has_value()) return *std::move(result);
-    return stubs_->NotScripted(stub_call);
+    StubCall stub_call = StatementStubCall(call, statement, kind);
+    SetTags(request.request_options(), stub_call);
+    const auto found = execution_.stubs->Answer(stub_call);
+    return found.has_value() ? MakeResultSet(*found, {}, result)
+                             : execution_.stubs->NotScripted(stub_call);
   }
 
-  const Resources resources_;
-  StubRegistry* const stubs_;
+  template <typename Request>
+  absl::StatusOr<StubResult> Find(const Call& call, const Request& request,
+                                  const TransactionGrant& grant) const {
+    const StubRegistry& stubs = *execution_.stubs;
+    const auto invalid = [&call](absl::string_view field,
+                                 absl::string_view problem) {
+      return errors::InvalidField(call.method().name, field, problem);
+    };
+    StubCall stub_call = StubCallOf(call, request, grant.kind);
+    SetTags(request.request_options(), stub_call);
+    std::optional<ResultPlace> partition;
+    if (!request.partition_token().empty()) {
+      auto read = execution_.partition_tokens->Read(
+          request.partition_token(), grant.id, FingerprintOf(request));
+      if (!read.ok()) return read.status();
+      partition = read->place;
+    }
+    if (!request.resume_token().empty()) {
+      auto result = stubs.Resume(stub_call, request.resume_token());
+      if (result.has_value() &&
+          (!partition.has_value() ||
+           result->place.partition == partition->partition)) {
+        return *std::move(result);
+      }
+      return invalid("resume_token",
+                     "must be a resume_token of the same call, whose stub is "
+                     "still there");
+    }
+    if (partition.has_value()) {
+      auto result = stubs.Partition(stub_call, *partition);
+      if (result.has_value()) return *std::move(result);
+      return invalid("partition_token", "is of a stub that is gone");
+    }
+    if (const auto* replay = std::any_cast<StubResult>(&grant.replay)) {
+      return *replay;
+    }
+    auto result = execution_.stubs->Answer(stub_call);
+    if (result.has_value()) return *std::move(result);
+    return stubs.NotScripted(stub_call);
+  }
+
+  const Execution execution_;
 };
 
 }  // namespace
 
-void AddStatementMethods(const Resources& resources, StubRegistry* stubs,
-                         MethodTable& table) {
-  const StatementMethods methods(resources, stubs);
+void AddStatementMethods(const Execution& execution, MethodTable& table) {
+  const StatementMethods methods(execution);
   const auto add = [&table](absl::string_view name, const auto& prototype,
-                            Handler handle) {
+                            Handler handle, Validator validate) {
     table.Set(absl::StrCat("google.spanner.v1.Spanner.", name), prototype,
-              std::move(handle));
+              std::move(handle), std::move(validate));
   };
   const auto whole = [methods](Call& call, const auto& request,
                                api::ResultSet& response) {
@@ -239,19 +326,27 @@ void AddStatementMethods(const Resources& resources, StubRegistry* stubs,
   };
   const auto& sql = api::ExecuteSqlRequest::default_instance();
   const auto& read = api::ReadRequest::default_instance();
-  add("ExecuteSql", sql, Unary<api::ExecuteSqlRequest, api::ResultSet>(whole));
-  add("Read", read, Unary<api::ReadRequest, api::ResultSet>(whole));
-  add("ExecuteStreamingSql", sql, [methods](Call& call) {
-    return methods.Stream<api::ExecuteSqlRequest>(call);
-  });
-  add("StreamingRead", read,
-      [methods](Call& call) { return methods.Stream<api::ReadRequest>(call); });
+  add("ExecuteSql", sql, Unary<api::ExecuteSqlRequest, api::ResultSet>(whole),
+      Whole<api::ExecuteSqlRequest>(ValidateSql));
+  add("Read", read, Unary<api::ReadRequest, api::ResultSet>(whole),
+      Whole<api::ReadRequest>(ValidateRead));
+  add(
+      "ExecuteStreamingSql", sql,
+      [methods](Call& call) {
+        return methods.Stream<api::ExecuteSqlRequest>(call);
+      },
+      ValidateSql);
+  add(
+      "StreamingRead", read,
+      [methods](Call& call) { return methods.Stream<api::ReadRequest>(call); },
+      ValidateRead);
   add("ExecuteBatchDml", api::ExecuteBatchDmlRequest::default_instance(),
       Unary<api::ExecuteBatchDmlRequest, api::ExecuteBatchDmlResponse>(
           [methods](Call& call, const api::ExecuteBatchDmlRequest& request,
                     api::ExecuteBatchDmlResponse& response) {
             return methods.Batch(call, request, response);
-          }));
+          }),
+      ValidateBatch);
 }
 
 }  // namespace spanner_session_emulator

@@ -3,15 +3,14 @@
 #define SPANNER_SESSION_EMULATOR_SERVER_SERVICES_STATEMENTS_H_
 
 #include "server/call/method.h"
-#include "server/mock/stub_registry.h"
-#include "server/services/resources.h"
+#include "server/services/execution.h"
 
 namespace spanner_session_emulator {
 
 // Gives ExecuteSql, ExecuteStreamingSql, ExecuteBatchDml, Read and
-// StreamingRead their handlers. `stubs` must outlive the table.
-void AddStatementMethods(const Resources& resources, StubRegistry* stubs,
-                         MethodTable& table);
+// StreamingRead their handlers. What `execution` points to must outlive the
+// table.
+void AddStatementMethods(const Execution& execution, MethodTable& table);
 
 }  // namespace spanner_session_emulator
 

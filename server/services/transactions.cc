@@ -2,8 +2,10 @@
 
 #include <any>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -11,6 +13,9 @@
 #include "google/protobuf/empty.pb.h"
 #include "google/spanner/v1/spanner.pb.h"
 #include "server/call/errors.h"
+#include "server/mock/result_source.h"
+#include "server/mock/stub_call.h"
+#include "server/services/execution.h"
 #include "server/services/times.h"
 #include "server/services/transaction_protos.h"
 #include "server/services/unary.h"
@@ -72,6 +77,17 @@ absl::Status CheckMutations(const Call& call, absl::string_view field,
   return absl::OkStatus();
 }
 
+absl::Status CheckId(const Call& call, absl::string_view transaction_id) {
+  return transaction_id.empty()
+             ? errors::InvalidField(call.method().name, "transaction_id",
+                                    "must not be empty")
+             : absl::OkStatus();
+}
+
+absl::Status ValidateRollback(Call& call) {
+  return CheckId(call, call.request<api::RollbackRequest>().transaction_id());
+}
+
 absl::Status ValidateBegin(Call& call) {
   const auto& request = call.request<api::BeginTransactionRequest>();
   auto options =
@@ -86,6 +102,9 @@ absl::Status ValidateCommit(Call& call) {
   const std::string& method = call.method().name;
   switch (request.transaction_case()) {
     case api::CommitRequest::kTransactionId:
+      if (absl::Status s = CheckId(call, request.transaction_id()); !s.ok()) {
+        return s;
+      }
       break;
     case api::CommitRequest::kSingleUseTransaction: {
       auto options = ReadTransactionOptions(method, "single_use_transaction",
@@ -135,72 +154,91 @@ absl::Status ValidateBatchWrite(Call& call) {
   return absl::OkStatus();
 }
 
-template <typename Request>
-absl::Status ValidatePartition(Call& call, absl::string_view required_field,
-                               const std::string& required) {
-  const std::string& method = call.method().name;
-  if (required.empty()) {
-    return errors::InvalidField(method, required_field, "must not be empty");
+// The tables that a call writes to.
+std::vector<absl::string_view> TablesOf(const api::BatchWriteRequest& request) {
+  std::vector<absl::string_view> tables;
+  for (const auto& group : request.mutation_groups()) {
+    for (const api::Mutation& mutation : group.mutations()) {
+      switch (mutation.operation_case()) {
+        case api::Mutation::kInsert:
+          tables.push_back(mutation.insert().table());
+          break;
+        case api::Mutation::kUpdate:
+          tables.push_back(mutation.update().table());
+          break;
+        case api::Mutation::kInsertOrUpdate:
+          tables.push_back(mutation.insert_or_update().table());
+          break;
+        case api::Mutation::kReplace:
+          tables.push_back(mutation.replace().table());
+          break;
+        case api::Mutation::kDelete:
+          tables.push_back(mutation.delete_().table());
+          break;
+        default:
+          break;
+      }
+    }
   }
-  const auto& request = call.request<Request>();
-  const api::PartitionOptions& options = request.partition_options();
-  if (options.partition_size_bytes() < 0 || options.max_partitions() < 0) {
-    return errors::InvalidField(method, "partition_options",
-                                "must have no negative numbers");
-  }
-  auto selector =
-      ReadTransactionSelector(method, "transaction", request.transaction());
-  if (!selector.ok()) return selector.status();
-  call.prepared = *std::move(selector);
-  return absl::OkStatus();
+  return tables;
 }
 
-absl::Status ValidatePartitionQuery(Call& call) {
-  return ValidatePartition<api::PartitionQueryRequest>(
-      call, "sql", call.request<api::PartitionQueryRequest>().sql());
-}
-
-absl::Status ValidatePartitionRead(Call& call) {
-  return ValidatePartition<api::PartitionReadRequest>(
-      call, "table", call.request<api::PartitionReadRequest>().table());
-}
-
-// Commits one group after the other, each when the last answer has been sent.
+// The replies of BatchWrite, each when the last has been sent: what is
+// scripted, or else the commit of one group after the other.
 class BatchWriteSource final : public ReplySource {
  public:
   BatchWriteSource(const Resources& resources, const SessionName& session,
-                   int groups)
-      : resources_(resources), session_(session), groups_(groups) {}
+                   int groups, std::optional<StubResult> scripted)
+      : resources_(resources),
+        session_(session),
+        scripted_(std::move(scripted)),
+        replies_(scripted_.has_value() ? Scripted().size() : groups) {}
 
   ReplyStep Next() override {
-    if (next_ == groups_) return ReplyStep::End(absl::OkStatus());
-    CommitGrant grant;
-    absl::Status status = resources_.UseTransactions(
-        session_, [&](SessionTransactions& transactions) {
-          return transactions.CommitSingleUse(
-              {.kind = TransactionKind::kReadWrite}, {}, grant);
-        });
-    if (!status.ok()) return ReplyStep::End(std::move(status));
+    if (next_ == replies_) {
+      return ReplyStep::End(scripted_.has_value() ? scripted_->answer().error
+                                                  : absl::OkStatus());
+    }
     message_.Clear();
-    message_.add_indexes(next_++);
-    message_.mutable_status();  // OK.
-    SetTimestamp(grant.commit_timestamp, *message_.mutable_commit_timestamp());
+    if (scripted_.has_value()) {
+      message_ = Scripted()[next_];
+    } else {
+      message_.add_indexes(next_);
+      message_.mutable_status();  // OK.
+    }
+    ++next_;
+    if (message_.status().code() == 0 && !message_.has_commit_timestamp()) {
+      CommitGrant grant;
+      absl::Status status = resources_.UseTransactions(
+          session_, [&](SessionTransactions& transactions) {
+            return transactions.CommitSingleUse(
+                {.kind = TransactionKind::kReadWrite}, {}, grant);
+          });
+      if (!status.ok()) return ReplyStep::End(std::move(status));
+      SetTimestamp(grant.commit_timestamp,
+                   *message_.mutable_commit_timestamp());
+    }
     return ReplyStep::Message(&message_);
   }
 
  private:
+  const google::protobuf::RepeatedPtrField<api::BatchWriteResponse>& Scripted()
+      const {
+    return scripted_->answer().proto->batch_write_responses();
+  }
+
   const Resources resources_;
   const SessionName session_;
-  const int groups_;
+  const std::optional<StubResult> scripted_;
+  const int replies_;
   int next_ = 0;
   api::BatchWriteResponse message_;
 };
 
 class TransactionMethods {
  public:
-  TransactionMethods(const Resources& resources,
-                     const PartitionTokens* partition_tokens)
-      : resources_(resources), partition_tokens_(partition_tokens) {}
+  TransactionMethods(const Resources& resources, StubRegistry* stubs)
+      : resources_(resources), stubs_(stubs) {}
 
   absl::Status Begin(Call& call, const api::BeginTransactionRequest& request,
                      api::Transaction& response) const {
@@ -267,60 +305,36 @@ class TransactionMethods {
         request.transaction_id());
   }
 
-  absl::Status PartitionQuery(Call& call,
-                              const api::PartitionQueryRequest& request,
-                              api::PartitionResponse& response) const {
-    return Divide(call, StatementFingerprint(request), response);
-  }
-
-  absl::Status PartitionRead(Call& call,
-                             const api::PartitionReadRequest& request,
-                             api::PartitionResponse& response) const {
-    return Divide(call, ReadFingerprint(request), response);
-  }
-
   Reply BatchWrite(Call& call) const {
     if (absl::Status s = resources_.UseSession(call.session()); !s.ok()) {
       return Reply::Error(std::move(s));
     }
+    const auto& request = call.request<api::BatchWriteRequest>();
+    StubCall stub_call =
+        StubCall::BatchWrite(call.session().database_full(), TablesOf(request));
+    stub_call.transaction_kind = v1::Stub::Match::READ_WRITE;
+    SetTags(request.request_options(), stub_call);
+    auto scripted = stubs_->Answer(stub_call);
+    if (scripted.has_value() && !scripted->answer().error.ok() &&
+        !scripted->answer().has_result) {
+      return Reply::Error(scripted->answer().error);
+    }
     return Reply::Stream(std::make_unique<BatchWriteSource>(
-        resources_, call.session(),
-        call.request<api::BatchWriteRequest>().mutation_groups_size()));
+        resources_, call.session(), request.mutation_groups_size(),
+        std::move(scripted)));
   }
 
  private:
-  // One partition: whoever reads them all gets every row once.
-  absl::Status Divide(Call& call, uint64_t fingerprint,
-                      api::PartitionResponse& response) const {
-    const TransactionCall partition = {
-        .use = TransactionUse::kPartition,
-        .selector =
-            std::any_cast<TransactionSelector&&>(std::move(call.prepared))};
-    TransactionGrant grant;
-    absl::Status status = resources_.UseTransactions(
-        call.session(),
-        [&](SessionTransactions& transactions) {
-          return transactions.Use(partition, grant);
-        },
-        partition.selector.id);
-    if (!status.ok()) return status;
-    response.add_partitions()->set_partition_token(partition_tokens_->Write(
-        {.transaction_id = grant.id, .fingerprint = fingerprint}));
-    if (grant.begun) SetTransaction(grant, *response.mutable_transaction());
-    return absl::OkStatus();
-  }
-
   const Resources resources_;
-  const PartitionTokens* const partition_tokens_;
+  StubRegistry* const stubs_;
 };
 
 }  // namespace
 
-void AddTransactionMethods(const Resources& resources,
-                           const PartitionTokens* partition_tokens,
+void AddTransactionMethods(const Resources& resources, StubRegistry* stubs,
                            MethodTable& table) {
   const auto methods =
-      std::make_shared<const TransactionMethods>(resources, partition_tokens);
+      std::make_shared<const TransactionMethods>(resources, stubs);
   const auto name = [](absl::string_view method) {
     return absl::StrCat("google.spanner.v1.Spanner.", method);
   };
@@ -339,11 +353,7 @@ void AddTransactionMethods(const Resources& resources,
   };
   add("BeginTransaction", &TransactionMethods::Begin, ValidateBegin);
   add("Commit", &TransactionMethods::Commit, ValidateCommit);
-  add("Rollback", &TransactionMethods::Rollback);
-  add("PartitionQuery", &TransactionMethods::PartitionQuery,
-      ValidatePartitionQuery);
-  add("PartitionRead", &TransactionMethods::PartitionRead,
-      ValidatePartitionRead);
+  add("Rollback", &TransactionMethods::Rollback, ValidateRollback);
   table.Set(
       name("BatchWrite"), api::BatchWriteRequest::default_instance(),
       [methods](Call& call) { return methods->BatchWrite(call); },

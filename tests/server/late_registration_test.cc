@@ -99,8 +99,44 @@ TEST_F(LateRegistrationTest, SpannersCallsNeedNoDescriptors) {
     const auto reader = stub_->ExecuteStreamingSql(&context, sql);
     api::PartialResultSet part;
     EXPECT_FALSE(reader->Read(&part));
-    EXPECT_EQ(reader->Finish().error_code(), grpc::UNIMPLEMENTED);
+    EXPECT_EQ(reader->Finish().error_code(), grpc::INVALID_ARGUMENT);
   }
+  sql.set_sql("SELECT 1");
+  sql.mutable_transaction()->mutable_begin()->mutable_read_write();
+  std::string transaction;
+  {
+    grpc::ClientContext context;
+    const auto reader = stub_->ExecuteStreamingSql(&context, sql);
+    api::PartialResultSet part;
+    ASSERT_TRUE(reader->Read(&part));
+    transaction = part.metadata().transaction().id();
+    EXPECT_FALSE(reader->Read(&part));
+    EXPECT_EQ(reader->Finish().error_code(), grpc::OK);
+  }
+  api::CommitRequest commit;
+  commit.set_session(session.name());
+  commit.set_transaction_id(transaction);
+  api::CommitResponse committed;
+  EXPECT_EQ(Call(&Stub::Commit, commit, committed), grpc::OK);
+  api::RollbackRequest rollback;
+  rollback.set_session(session.name());
+  rollback.set_transaction_id(transaction);
+  google::protobuf::Empty rolled_back;
+  EXPECT_EQ(Call(&Stub::Rollback, rollback, rolled_back),
+            grpc::FAILED_PRECONDITION);
+  api::PartitionQueryRequest divide;
+  divide.set_session(session.name());
+  divide.set_sql("SELECT 1");
+  divide.mutable_transaction()->mutable_begin()->mutable_read_only();
+  api::PartitionResponse partitions;
+  EXPECT_EQ(Call(&Stub::PartitionQuery, divide, partitions), grpc::OK);
+  api::ExecuteBatchDmlRequest batch_dml;
+  batch_dml.set_session(session.name());
+  batch_dml.add_statements()->set_sql("UPDATE t");
+  *batch_dml.mutable_transaction() = sql.transaction();
+  api::ExecuteBatchDmlResponse dml;
+  EXPECT_EQ(Call(&Stub::ExecuteBatchDml, batch_dml, dml), grpc::OK);
+  EXPECT_EQ(dml.status().code(), grpc::INVALID_ARGUMENT);
 
   api::DeleteSessionRequest remove;
   remove.set_name(session.name());

@@ -181,12 +181,21 @@ const google::protobuf::ServiceDescriptor& SpannerDescriptor() {
 namespace {
 
 // What requests must have besides a name, in protobuf's text format. The
-// transactions need not exist.
+// transactions and tables need not exist.
 std::string RequiredFields(absl::string_view method) {
   if (method == "BeginTransaction") return "options { read_write {} }";
-  if (method == "Commit") return "transaction_id: 'x'";
+  if (method == "Commit" || method == "Rollback") return "transaction_id: 'x'";
   if (method == "BatchWrite") {
     return "mutation_groups { mutations { delete { table: 't' } } }";
+  }
+  if (method == "ExecuteSql" || method == "ExecuteStreamingSql") {
+    return "sql: 'SELECT 1'";
+  }
+  if (method == "ExecuteBatchDml") {
+    return "statements { sql: 'DELETE t WHERE true' } transaction { id: 'x' }";
+  }
+  if (method == "Read" || method == "StreamingRead") {
+    return "table: 't' columns: 'c'";
   }
   if (method == "PartitionQuery") {
     return "sql: 'SELECT 1' transaction { id: 'x' }";

@@ -483,6 +483,19 @@ TEST_F(DmlTest, AnySeqnoMayBeTheFirst) {
   }
 }
 
+TEST_F(DmlTest, WhatIsTakenBackMayComeAgain) {
+  EXPECT_EQ(Use(regular_, Dml(ById(id_), 1, 11)), Problem::kNone);
+  TransactionCall last = Dml(ById(id_), 2, 12);
+  last.last_statement = true;
+  regular_.Answered(id_, 1, 100);
+  EXPECT_EQ(Use(regular_, last), Problem::kNone);
+  regular_.TakeBack(id_, 2);
+  regular_.TakeBack(id_, 3);
+  // Also another request, and it was not the last.
+  EXPECT_EQ(Execute(2, 13, 200), Problem::kNone);
+  EXPECT_EQ(Replay(1, 11), 100);
+  EXPECT_EQ(Replay(2, 13), 200);
+}
 TEST_F(DmlTest, UntilItIsAnsweredAReplayMustWait) {
   EXPECT_EQ(Use(regular_, Dml(ById(id_), 1, 11)), Problem::kNone);
   EXPECT_EQ(Execute(1, 11, 0), Problem::kSeqnoPending);

@@ -95,6 +95,22 @@ TEST(ErrorsTest, EveryErrorOfTheCatalogue) {
             "Invalid GetSession request: name must be good",
             "google.rpc.BadRequest field_violations { field: \"name\" "
             "description: \"name must be good\" }"},
+           {"StubNotFound", errors::StubNotFound("stubs/a"),
+            StatusCode::kNotFound, "Stub not found: stubs/a",
+            "google.rpc.ResourceInfo resource_type: "
+            "\"type.googleapis.com/spanner_session_emulator.v1.Stub\" "
+            "resource_name: \"stubs/a\" description: \"Stub does not "
+            "exist.\""},
+           {"StubExists", errors::StubExists("stubs/a"),
+            StatusCode::kAlreadyExists, "Stub already exists: stubs/a", ""},
+           {"NotScripted", errors::NotScripted("the call", "{}"),
+            StatusCode::kInvalidArgument,
+            "No stub matches the call; this one would: {}", ""},
+           {"StubOnlyStreams", errors::StubOnlyStreams("stubs/a"),
+            StatusCode::kInvalidArgument,
+            "stubs/a has partial_result_sets, which only calls that stream can "
+            "get; give it rows or a result_set",
+            ""},
            {"UnparsableRequest",
             errors::UnparsableRequest(MethodNamed("GetSession")),
             StatusCode::kInvalidArgument,
@@ -299,6 +315,9 @@ TEST(ErrorsTest, EveryErrorOfTransactions) {
            "DML statements can only be performed in a read-write or "
            "partitioned-dml transaction. Current transaction type is ReadOnly.",
            ""},
+          {"StatementNotDml", errors::StatementNotDml(1, "SELECT 1"),
+           StatusCode::kInvalidArgument,
+           "Statement 1: 'SELECT 1' is not valid DML.", ""},
           {"NotDmlInPartitionedDml", errors::NotDmlInPartitionedDml(),
            StatusCode::kInvalidArgument,
            "PartitionedDml Transactions may only be used to execute DML "

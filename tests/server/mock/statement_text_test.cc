@@ -23,6 +23,14 @@ TEST(StatementTextTest, KnowsDml) {
   EXPECT_TRUE(IsDml("INSERT INTO T (a) VALUES (1)"));
   EXPECT_TRUE(IsDml("\n update T SET a = 1 WHERE true"));
   EXPECT_TRUE(IsDml("Delete FROM T WHERE true"));
+  EXPECT_TRUE(IsDml("-- a\n /* b */ # c\n@{a=b} @{c=d}\tINSERT INTO T"));
+  EXPECT_TRUE(IsDml("DELETE"));
+  EXPECT_FALSE(IsDml("-- DELETE"));
+  EXPECT_FALSE(IsDml("/* DELETE"));
+  EXPECT_FALSE(IsDml("/*/ DELETE"));
+  EXPECT_FALSE(IsDml("@{DELETE"));
+  EXPECT_FALSE(IsDml("INSERTED"));
+  EXPECT_FALSE(IsDml("UPDATE_LOG"));
   EXPECT_FALSE(IsDml("SELECT 1"));
   EXPECT_FALSE(IsDml(""));
 }

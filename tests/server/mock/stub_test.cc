@@ -144,6 +144,8 @@ TEST(StubTest, SaysWhatIsWrongWithAnError) {
   EXPECT_THAT(AnswerProblem(absl::StrCat(R"({"error":{"code":5,"message":")",
                                          std::string(1025, 'x'), "\"}}")),
               StartsWith("answer.error.message must be at most 1024 bytes"));
+  EXPECT_THAT(AnswerProblem(R"({"error":{"code":5,"message":"a\n"}})"),
+              StartsWith("answer.error.message must not end in a blank"));
   const std::string retry =
       absl::StrCat(R"({"@type":"type.googleapis.com/)",
                    google::rpc::RetryInfo().GetTypeName(), "\"}");

@@ -1,5 +1,6 @@
 #include "server/services/partition_token.h"
 
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -10,14 +11,18 @@ namespace {
 
 TEST(PartitionTokenTest, ATokenIsOfItsPartition) {
   const PartitionTokens tokens;
-  const std::string token = tokens.Write(
-      {.transaction_id = "t", .fingerprint = 7, .index = 2, .count = 5});
+  const ResultPlace place = {.stub = -1, .answer = 2, .partition = 3};
+  const std::string token =
+      tokens.Write({.transaction_id = "t", .fingerprint = 7, .place = place});
   const auto partition = tokens.Read(token, "t", 7);
   ASSERT_TRUE(partition.ok()) << partition.status();
   EXPECT_EQ(partition->transaction_id, "t");
   EXPECT_EQ(partition->fingerprint, 7u);
-  EXPECT_EQ(partition->index, 2u);
-  EXPECT_EQ(partition->count, 5u);
+  EXPECT_EQ(partition->place, place);
+  const auto without = tokens.Read(
+      tokens.Write({.transaction_id = "t", .fingerprint = 7}), "t", 7);
+  ASSERT_TRUE(without.ok()) << without.status();
+  EXPECT_EQ(without->place, std::nullopt);
 }
 
 TEST(PartitionTokenTest, NotOfAnotherTransactionOrRequest) {

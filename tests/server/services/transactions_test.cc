@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "spanner_session_emulator/v1/stubs.pb.h"
 #include "tests/server/server_testing.h"
 
 namespace spanner_session_emulator {
@@ -195,8 +196,6 @@ TEST_P(TransactionMethodsTest, AbortedOnesSayHowLongToWait) {
 TEST_P(TransactionMethodsTest, IdsThatAreNone) {
   EXPECT_THAT(Commit(regular_, "x\377y"),
               StatusIs(kNotFound, "Transaction not found: x\\xffy"));
-  EXPECT_THAT(Rollback(regular_, ""),
-              StatusIs(kNotFound, StartsWith("Transaction not found:")));
   EXPECT_THAT(Commit(regular_, BeginReadWrite(multiplexed_)),
               StatusIs(kInvalidArgument,
                        "Transaction was started in a different session"));
@@ -317,49 +316,57 @@ TEST_P(TransactionMethodsTest, BatchWriteCommitsGroupAfterGroup) {
       StatusIs(kInvalidArgument, HasSubstr("mutation_groups[1].mutations")));
 }
 
-TEST_P(TransactionMethodsTest, PartitionsAreOfReadOnlyTransactions) {
-  const auto query = [&](const std::string& transaction) {
-    return ToResponse<api::PartitionResponse>(Call<api::PartitionQueryRequest>(
-        "PartitionQuery", regular_,
-        absl::StrCat("sql: 'SELECT 2' transaction { ", transaction, " }")));
-  };
-  const auto read = [&](const std::string& transaction) {
-    return ToResponse<api::PartitionResponse>(Call<api::PartitionReadRequest>(
-        "PartitionRead", regular_,
-        absl::StrCat("table: 't' transaction { ", transaction, " }")));
-  };
-  for (const std::function<absl::StatusOr<api::PartitionResponse>(
-           const std::string&)>& divide :
-       {std::function<absl::StatusOr<api::PartitionResponse>(
-            const std::string&)>(query),
-        std::function<absl::StatusOr<api::PartitionResponse>(
-            const std::string&)>(read)}) {
-    const auto begun =
-        divide("begin { read_only { return_read_timestamp: true } }");
-    ASSERT_THAT(begun, IsOk());
-    ASSERT_THAT(begun->partitions(), SizeIs(1));
-    EXPECT_NE(begun->partitions(0).partition_token(), "");
-    EXPECT_EQ(TimeOf(begun->transaction().read_timestamp()), StartTime());
-    const auto again =
-        divide(absl::StrCat("id: ", Quoted(begun->transaction().id())));
-    ASSERT_THAT(again, IsOk());
-    EXPECT_FALSE(again->has_transaction());
-    EXPECT_EQ(again->partitions(0).partition_token(),
-              begun->partitions(0).partition_token());
+TEST_P(TransactionMethodsTest, AnEmptyIdIsNamed) {
+  EXPECT_THAT(Commit(regular_, ""),
+              StatusIs(kInvalidArgument,
+                       "Invalid Commit request: transaction_id must not be "
+                       "empty"));
+  EXPECT_THAT(Rollback(regular_, ""),
+              StatusIs(kInvalidArgument,
+                       "Invalid Rollback request: transaction_id must not be "
+                       "empty"));
+}
 
-    EXPECT_THAT(divide(""), StatusIs(kInvalidArgument,
-                                     StartsWith("Partition reads may not")));
-    EXPECT_THAT(divide("single_use { read_only {} }"),
-                StatusIs(kInvalidArgument,
-                         StartsWith("Partition reads may not be performed in "
-                                    "single-use transactions")));
-    EXPECT_THAT(divide("begin { read_write {} }"),
-                StatusIs(kInvalidArgument,
-                         "Partitioned reads can only be performed in a "
-                         "read-only transaction."));
-    EXPECT_THAT(divide("id: 'x'"),
-                StatusIs(kNotFound, "Transaction not found: x"));
-  }
+TEST_P(TransactionMethodsTest, RepliesOfBatchWriteCanBeScripted) {
+  const auto add = [&](absl::string_view stub) {
+    v1::CreateStubRequest request;
+    *request.mutable_stub() = FromText<v1::Stub>(stub);
+    const auto* service =
+        v1::Stub::descriptor()->file()->FindServiceByName("StubService");
+    EXPECT_THAT(
+        caller_->Call(*service->FindMethodByName("CreateStub"), request),
+        IsOk());
+  };
+  add("match { batch_write { table: 'T' } } answer { "
+      "batch_write_responses { indexes: 1 status { code: 6 message: 'x' } } "
+      "batch_write_responses { indexes: 0 indexes: 2 } "
+      "error { code: UNAVAILABLE message: 'the rest is lost' } }");
+  add("match { batch_write {} request_tag: 'none' } answer { error { code: "
+      "DATA_LOSS } }");
+  std::vector<api::BatchWriteResponse> replies;
+  const auto write = [&](absl::string_view rest) {
+    const Answer answer =
+        Call<api::BatchWriteRequest>("BatchWrite", regular_, rest);
+    replies.clear();
+    for (const std::string& bytes : answer.messages) {
+      EXPECT_TRUE(replies.emplace_back().ParseFromString(bytes));
+    }
+    return answer;
+  };
+  EXPECT_THAT(write("mutation_groups { mutations { insert { table: 'U' } } } "
+                    "mutation_groups { mutations { delete { table: 'T' } } }"),
+              StatusIs(absl::StatusCode::kUnavailable, "the rest is lost"));
+  ASSERT_THAT(replies, SizeIs(2));
+  EXPECT_EQ(replies[0].status().message(), "x");
+  EXPECT_FALSE(replies[0].has_commit_timestamp());
+  EXPECT_EQ(TimeOf(replies[1].commit_timestamp()), StartTime());
+  EXPECT_THAT(write("request_options { request_tag: 'none' } "
+                    "mutation_groups { mutations { insert { table: 'U' } } }"),
+              StatusIs(absl::StatusCode::kDataLoss, ""));
+  EXPECT_THAT(replies, SizeIs(0));
+  EXPECT_THAT(write("mutation_groups { mutations { insert { table: 'U' } } }"),
+              IsOk());
+  EXPECT_THAT(replies, SizeIs(1));
 }
 
 }  // namespace

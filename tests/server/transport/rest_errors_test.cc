@@ -165,8 +165,12 @@ TEST_F(RestErrorsTest, NoRoomUnderTheCapIs429) {
 }
 
 TEST_F(RestErrorsTest, MethodWithoutAHandlerIs501) {
-  EXPECT_THAT(Send("POST", CreateSession() + ":rollback", "{}"),
-              IsError(501, StartsWith("google.spanner.v1.Spanner.Rollback")));
+  // Its reply is a stream, thus a list, of one error.
+  const HttpAnswer answer =
+      Send("POST", absl::StrCat("/v1/", kDatabase, ":cacheUpdate"), "{}");
+  EXPECT_EQ(answer.status, 501);
+  EXPECT_THAT(answer.body,
+              HasSubstr("google.spanner.v1.Spanner.FetchCacheUpdate"));
 }
 
 // ---- Small print.

@@ -1,0 +1,105 @@
+#include "server/services/execution.h"
+
+#include <utility>
+
+#include "server/call/errors.h"
+#include "server/call/method.h"
+#include "server/services/transaction_protos.h"
+
+namespace spanner_session_emulator {
+namespace {
+
+namespace api = ::google::spanner::v1;
+
+bool IsDmlUse(TransactionUse use) {
+  return use == TransactionUse::kDml || use == TransactionUse::kBatchDml;
+}
+
+}  // namespace
+
+const TransactionCall& PreparedTransaction(const Call& call) {
+  return std::any_cast<const TransactionCall&>(call.prepared);
+}
+
+TransactionCall& PreparedTransaction(Call& call) {
+  return std::any_cast<TransactionCall&>(call.prepared);
+}
+
+absl::StatusOr<TransactionGrant> Execution::Use(Call& call) const {
+  const TransactionCall& transaction = PreparedTransaction(call);
+  TransactionGrant grant;
+  absl::Status status = resources.UseTransactions(
+      call.session(),
+      [&](SessionTransactions& transactions) {
+        return transactions.Use(transaction, grant);
+      },
+      transaction.selector.id, transaction.seqno);
+  if (!status.ok()) return status;
+  return grant;
+}
+
+void Execution::Finish(const Call& call, const TransactionGrant& grant,
+                       const absl::Status& status, std::any answer) const {
+  if (grant.id.empty()) return;
+  const TransactionCall& transaction = PreparedTransaction(call);
+  const bool is_dml = IsDmlUse(transaction.use);
+  if (status.ok() && (!is_dml || grant.replay.has_value())) return;
+  resources.store->UseTransactions(
+      call.session(), [&](SessionTransactions& transactions) {
+        if (status.ok()) {
+          transactions.Answered(grant.id, transaction.seqno, std::move(answer));
+        } else if (grant.begun) {
+          transactions.Discard(grant.id);
+        } else if (absl::IsAborted(status)) {
+          transactions.Abort(grant.id);
+        } else if (is_dml) {
+          transactions.TakeBack(grant.id, transaction.seqno);
+        }
+      });
+}
+
+void Execution::EndStream(const SessionName& session,
+                          const TransactionGrant& grant,
+                          const absl::Status& status) const {
+  // Whether it lives does not matter any more.
+  if (absl::IsAborted(status) && !grant.id.empty()) {
+    resources.store->UseTransactions(session,
+                                     [&](SessionTransactions& transactions) {
+                                       transactions.Abort(grant.id);
+                                     });
+  } else {
+    resources.store->Use(session);
+  }
+}
+
+absl::Status PrepareTransaction(Call& call, TransactionUse use,
+                                const api::TransactionSelector& selector) {
+  auto read =
+      ReadTransactionSelector(call.method().name, "transaction", selector);
+  if (!read.ok()) return read.status();
+  call.prepared = TransactionCall{.use = use, .selector = *std::move(read)};
+  return absl::OkStatus();
+}
+
+absl::Status PrepareStatement(Call& call, TransactionUse use,
+                              absl::string_view sql,
+                              const api::TransactionSelector& selector) {
+  if (sql.empty()) {
+    return errors::InvalidField(call.method().name, "sql", "must not be empty");
+  }
+  return PrepareTransaction(call, use, selector);
+}
+
+v1::Stub::Match::TransactionKind StubKindOf(TransactionKind kind) {
+  switch (kind) {
+    case TransactionKind::kReadOnly:
+      return v1::Stub::Match::READ_ONLY;
+    case TransactionKind::kReadWrite:
+      return v1::Stub::Match::READ_WRITE;
+    case TransactionKind::kPartitionedDml:
+      return v1::Stub::Match::PARTITIONED_DML;
+  }
+  return v1::Stub::Match::TRANSACTION_KIND_UNSPECIFIED;
+}
+
+}  // namespace spanner_session_emulator
