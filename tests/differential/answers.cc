@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -108,7 +109,8 @@ class Conversation {
                 {"{db}", database},
                 {"{db_id}", LastPart(database)},
                 {"{other}", other_database},
-                {"{token}", ""}}) {}
+                {"{token}", ""},
+                {"{part}", ""}}) {}
 
   std::string Answer(const Step& step) {
     std::string path = step.method;
@@ -153,7 +155,13 @@ class Conversation {
   std::string Substitute(absl::string_view text) const {
     std::vector<std::pair<std::string, std::string>> words;
     for (const auto& [word, name] : words_) {
-      if (word != "{token}" && !absl::StartsWith(word, "{id")) {
+      if (absl::StartsWith(word, "{t")) {
+        // Short, so only where one is named.
+        if (word != "{token}") {
+          words.emplace_back(absl::StrCat("not found: ", name),
+                             absl::StrCat("not found: ", word));
+        }
+      } else if (word != "{part}" && !absl::StartsWith(word, "{id")) {
         words.emplace_back(name, word);
       }
     }
@@ -200,8 +208,42 @@ class Conversation {
   }
 
   std::string Message(const google::protobuf::Message& message) {
-    if (message.GetDescriptor() == api::Session::descriptor()) {
+    const auto* type = message.GetDescriptor();
+    if (type == api::Session::descriptor()) {
       return Sessions({static_cast<const api::Session*>(&message)});
+    }
+    if (type == api::Transaction::descriptor()) {
+      return Transaction(static_cast<const api::Transaction&>(message));
+    }
+    if (type == api::CommitResponse::descriptor()) {
+      return Committed(static_cast<const api::CommitResponse&>(message));
+    }
+    if (type == api::ResultSet::descriptor()) {
+      return In(
+          message,
+          static_cast<const api::ResultSet&>(message).metadata().transaction());
+    }
+    if (type == api::ExecuteBatchDmlResponse::descriptor()) {
+      const auto& batch =
+          static_cast<const api::ExecuteBatchDmlResponse&>(message);
+      std::string text = absl::StrCat(
+          batch.result_sets_size(), " results, ",
+          absl::StatusCodeToString(
+              static_cast<absl::StatusCode>(batch.status().code())));
+      if (batch.result_sets_size() > 0) {
+        absl::StrAppend(&text,
+                        Suffix(batch.result_sets(0).metadata().transaction()));
+      }
+      return text;
+    }
+    if (type == api::PartitionResponse::descriptor()) {
+      const auto& partitions =
+          static_cast<const api::PartitionResponse&>(message);
+      if (partitions.partitions_size() > 0) {
+        words_["{part}"] =
+            absl::CEscape(partitions.partitions(0).partition_token());
+      }
+      return In(message, partitions.transaction());
     }
     std::string token;
     std::vector<const api::Session*> sessions;
@@ -226,6 +268,41 @@ class Conversation {
     if (!token.empty()) {
       words_["{token}"] = token;
       absl::StrAppend(&text, ", token");
+    }
+    return text;
+  }
+
+  std::string Transaction(const api::Transaction& transaction) {
+    std::string text;
+    if (!transaction.id().empty()) {
+      const std::string id = absl::CEscape(transaction.id());
+      const auto [it, is_new] =
+          transactions_.try_emplace(id, transactions_.size() + 1);
+      text = absl::StrCat("{t", it->second, "}");
+      words_[text] = id;
+    }
+    if (transaction.has_read_timestamp()) absl::StrAppend(&text, " at a time");
+    return text;
+  }
+
+  std::string Suffix(const api::Transaction& transaction) {
+    const std::string text = Transaction(transaction);
+    return text.empty() ? "" : absl::StrCat(" ", text);
+  }
+  std::string In(const google::protobuf::Message& message,
+                 const api::Transaction& transaction) {
+    return absl::StrCat(message.GetTypeName(), Suffix(transaction));
+  }
+
+  std::string Committed(const api::CommitResponse& response) {
+    const int64_t nanos = Nanos(response.commit_timestamp());
+    const bool earlier = !commits_.empty() && nanos < commits_.rbegin()->first;
+    const auto [it, is_new] = commits_.try_emplace(nanos, commits_.size() + 1);
+    std::string text = absl::StrCat("committed {c", it->second, "}",
+                                    earlier ? " earlier" : "");
+    if (response.has_commit_stats()) {
+      absl::StrAppend(&text, ", ", response.commit_stats().mutation_count(),
+                      " mutations");
     }
     return text;
   }
@@ -306,6 +383,8 @@ class Conversation {
   const std::shared_ptr<grpc::Channel> server_;
   std::map<std::string, std::string> words_;
   std::map<std::string, Seen> seen_;
+  std::map<std::string, size_t> transactions_;
+  std::map<int64_t, size_t> commits_;
 };
 
 }  // namespace

@@ -20,8 +20,12 @@ inline constexpr char kInstance[] =
 //   `OK {s1} created used` and what else a session has; `created` and `used`
 //       stand for its times, `used later` for one that has moved on since
 //       it was seen before, `used earlier` likewise
-//   `OK {s1}..{s9} created used, token` for a list, `OK google.protobuf.Empty`
-//       for other messages
+//   `OK {s1}..{s9} created used, token` for a list
+//   `OK {t1}` for a transaction, with ` at a time` if there is a read timestamp
+//   `OK committed {c1}`, where each commit timestamp has a number; `earlier` if
+//       it lies before one that was seen before
+//   `OK google.protobuf.Empty` for other messages, and ` {t1}` behind that for
+//       a transaction in it
 //   `NOT_FOUND: message [details] trailer: name` for an error, with the
 //       trailer's value only if that is none of the details
 std::vector<std::string> Answers(const std::shared_ptr<grpc::Channel>& server,

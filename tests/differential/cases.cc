@@ -1,5 +1,7 @@
 #include "tests/differential/cases.h"
 
+#include <utility>
+
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -109,7 +111,7 @@ std::string WithLabels(int count) {
 
 std::vector<Case> Cases() {
   const std::string missing = "{instance}/databases/none/sessions/s";
-  return {
+  std::vector<Case> cases = {
       // The first, since the peer counts ids from 0 and the order of their
       // texts differs from that of their values only from 10 on.
       {.name = "ListOrder",
@@ -145,8 +147,9 @@ std::vector<Case> Cases() {
                 "session: '{db}/sessions/s' sql: 'SELECT 1'"},
                {"ExecuteBatchDml",
                 "session: '{db}/sessions/s' statements { sql: 'x' }"},
-               {"Read", "session: '{db}/sessions/s' table: 't'"},
-               {"StreamingRead", "session: '{db}/sessions/s' table: 't'"},
+               {"Read", "session: '{db}/sessions/s' table: 't' columns: 'k'"},
+               {"StreamingRead",
+                "session: '{db}/sessions/s' table: 't' columns: 'k'"},
                {"BeginTransaction",
                 "session: '{db}/sessions/s' options { read_only {} }"},
                {"Commit", "session: '{db}/sessions/s' transaction_id: 'x'"},
@@ -159,7 +162,9 @@ std::vector<Case> Cases() {
                  "nothing else.",
        .steps =
            {
-               {"BatchWrite", "session: '{db}/sessions/s'",
+               {"BatchWrite",
+                "session: '{db}/sessions/s' mutation_groups { mutations { "
+                "delete { table: 't' } } }",
                 "UNIMPLEMENTED: ", SessionNotFound("{db}/sessions/s")},
            }},
       {.name = "SessionDeleted",
@@ -585,18 +590,12 @@ std::vector<Case> Cases() {
                {"ListSessions", "database: '{db}'"},
            }},
       {.name = "OtherRpcsUse",
-       .reason = "Sessions are all that this server has: the other RPCs check "
-                 "their session and use it, but do nothing more.",
        .steps =
            {
                {"CreateSession", "database: '{db}'"},
-               {"BeginTransaction", "session: '{s1}' options { read_only {} }",
-                "OK google.spanner.v1.Transaction",
-                "UNIMPLEMENTED: google.spanner.v1.Spanner.BeginTransaction is "
-                "not implemented by this emulator"},
+               {"BeginTransaction", "session: '{s1}' options { read_only {} }"},
                {"ListSessions", "database: '{db}'"},
-               {"ExecuteSql", "session: '{s1}' sql: 'SELECT 1'",
-                "OK google.spanner.v1.ResultSet"},
+               {"ExecuteSql", "session: '{s1}' sql: 'SELECT 1'"},
                {"ListSessions", "database: '{db}'"},
            }},
 
@@ -605,8 +604,8 @@ std::vector<Case> Cases() {
        .reason = "The message says what was called.",
        .steps =
            {
-               {"/google.spanner.v1.Spanner/NoSuchMethod", "",
-                "UNIMPLEMENTED: ",
+               {"/google.spanner.v1.Spanner/NoSuchMethod",
+                "", "UNIMPLEMENTED: ",
                 "UNIMPLEMENTED: Unknown method: "
                 "/google.spanner.v1.Spanner/NoSuchMethod"},
                {"/no.such.Service/Method", "", "UNIMPLEMENTED: ",
@@ -645,6 +644,8 @@ std::vector<Case> Cases() {
                {"/google.spanner.v1.Spanner/CreateSession", "{x*104857601}"},
            }},
   };
+  for (Case& c : TransactionCases()) cases.push_back(std::move(c));
+  return cases;
 }
 
 }  // namespace spanner_session_emulator

@@ -14,7 +14,10 @@ namespace spanner_session_emulator {
 //   {other}    the name of another database that exists
 //   {s1} {s2}  the names of the case's sessions, in the order of creation;
 //              {id1} {id2} their ids
+//   {t1} {t2}  the ids of the case's transactions, in the order of their
+//              beginning
 //   {token}    the last page token that was not empty
+//   {part}     the last partition token
 //   {x*1234}   1234 times the character x
 struct Step {
   // A method of google.spanner.v1.Spanner, or a path as `/Service/Method`.
@@ -37,6 +40,9 @@ struct Case {
 };
 
 std::vector<Case> Cases();
+// Those of them that are about transactions. Each database has the empty table
+// t (k INT64, v STRING), in which `v` may be set to 'a' or 'b'.
+std::vector<Case> TransactionCases();
 
 }  // namespace spanner_session_emulator
 

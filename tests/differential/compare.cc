@@ -18,6 +18,7 @@
 #include "google/protobuf/unknown_field_set.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
+#include "spanner_session_emulator/v1/stubs.pb.h"
 #include "tests/differential/answers.h"
 #include "tests/differential/cases.h"
 #include "tests/server/main_test/raw_call.h"
@@ -67,7 +68,21 @@ std::unique_ptr<Server> StartOurs(const std::vector<std::string>& flags) {
                                       "--hostname=127.0.0.1", "--grpc_port=0",
                                       "--http_port=-1"};
   command.insert(command.end(), flags.begin(), flags.end());
-  return std::make_unique<Server>(command, "event=start grpc=\"", "\"\n");
+  auto server =
+      std::make_unique<Server>(command, "event=start grpc=\"", "\"\n");
+  // As theirs, where the table has no rows.
+  for (const char* sql :
+       {"UPDATE t SET v = 'a' WHERE true", "UPDATE t SET v = 'b' WHERE true"}) {
+    v1::CreateStubRequest request;
+    request.mutable_stub()->mutable_match()->set_sql(sql);
+    request.mutable_stub()->mutable_answer()->set_row_count(0);
+    const RawReply reply =
+        RawCall(server->channel(),
+                "/spanner_session_emulator.v1.StubService/CreateStub",
+                request.SerializeAsString());
+    EXPECT_TRUE(reply.status.ok()) << reply.status.error_message();
+  }
+  return server;
 }
 
 // The admin API's messages by their field numbers, as they are not built here.
@@ -100,6 +115,8 @@ std::unique_ptr<Server> StartTheirs(const std::vector<std::string>& ids) {
     create_database.AddLengthDelimited(1, kInstance);
     create_database.AddLengthDelimited(
         2, absl::StrCat("CREATE DATABASE `", id, "`"));
+    create_database.AddLengthDelimited(
+        3, "CREATE TABLE t (k INT64, v STRING(20)) PRIMARY KEY (k)");
     Admin(*server, "database.v1.DatabaseAdmin/CreateDatabase", create_database);
   }
   return server;
