@@ -13,5 +13,5 @@ for repository in com_google_googleapis io_grpc_grpc_proto; do
   options+=(-isystem "$bin/external/$repository")
 done
 options+=(-isystem "$bin/proto" -isystem "$bin/proto/_virtual_imports/control_proto")
-git ls-files 'server/*.cc' 'store/*.cc' 'bench/*.cc' 'examples/*.cc' |
+git ls-files 'server/*.cc' 'store/*.cc' 'bench/*.cc' 'examples/*.cc' 'tools/*.cc' |
   xargs -P "$(nproc)" -I {} clang-tidy-14 --quiet {} -- "${options[@]}"
