@@ -21,8 +21,9 @@
 #include "server/call/descriptors.h"
 #include "server/call/method.h"
 #include "server/call/pipeline.h"
+#include "server/message_text.h"
+#include "server/mock/stub.h"
 #include "server/mock/stub_registry.h"
-#include "server/policy_text.h"
 #include "server/services/control.h"
 #include "server/services/execution.h"
 #include "server/services/health.h"
@@ -182,9 +183,25 @@ absl::StatusOr<DatabaseName> ParseDatabase(absl::string_view option,
 
 absl::StatusOr<std::shared_ptr<const Policy>> MakePolicy(
     const std::string& text) {
-  auto proto = ParsePolicyText(text);
-  if (!proto.ok()) return proto.status();
-  return Policy::Make(*proto);
+  v1::AuthPolicy proto;
+  if (absl::Status s = ParseMessageText(text, TextKind::kSecret, proto);
+      !s.ok()) {
+    return s;
+  }
+  return Policy::Make(proto);
+}
+
+// Without a text, none; and no work for protobuf.
+absl::StatusOr<Stubs> MakeScript(const std::optional<std::string>& text) {
+  v1::Script proto;
+  absl::Status status = text.has_value()
+                            ? ParseMessageText(*text, TextKind::kPublic, proto)
+                            : absl::OkStatus();
+  absl::StatusOr<Stubs> stubs = Stubs();
+  if (status.ok()) stubs = MakeStubs(proto);
+  status.Update(stubs.status());
+  if (status.ok()) return stubs;
+  return absl::InvalidArgumentError(absl::StrCat("script: ", status.message()));
 }
 
 // A value in a log line: in quotes, on one line, whatever the text.
@@ -279,7 +296,7 @@ class Emulator::Impl {
   Impl(const EmulatorOptions& options,
        const std::vector<DatabaseName>& databases,
        SessionTableOptions table_options, std::shared_ptr<const Policy> policy,
-       EndpointCheck check_endpoint, std::optional<Tls> tls)
+       Stubs script, EndpointCheck check_endpoint, std::optional<Tls> tls)
       : options_(WithoutSecrets(options)),
         has_control_token_(!options.control_token.empty()),
         tls_(std::move(tls)),
@@ -289,6 +306,7 @@ class Emulator::Impl {
         store_(clock_.get(), std::move(table_options)),
         catalog_(databases),
         auth_(clock_.get(), std::move(policy), options.control_token),
+        stubs_(std::move(script)),
         pipeline_(MakeObserver(options_), &auth_, std::move(check_endpoint)) {
     AddSpannerMethods(Unimplemented(resources_), methods_);
     AddSessionMethods(
@@ -348,6 +366,9 @@ class Emulator::Impl {
     // An empty flag, as of a variable that is not set, means that all may call.
     if (const int count = auth_.policy().principals_size(); count > 0) {
       absl::StrAppend(&line, " auth_principals=", count);
+    }
+    if (const size_t count = stubs_.List(0, SIZE_MAX).size(); count > 0) {
+      absl::StrAppend(&line, " stubs=", count);
     }
     if (has_control_token_) absl::StrAppend(&line, " control_token=true");
     Log(line);
@@ -482,9 +503,11 @@ class Emulator::Impl {
         .write_timeout = options_.http_body_timeout};
   }
 
-  // Tokens are not kept for longer than it takes to digest them.
+  // Tokens are not kept for longer than it takes to digest them; nor is what
+  // is only large.
   static EmulatorOptions WithoutSecrets(EmulatorOptions options) {
     options.auth_policy.reset();
+    options.script.reset();
     options.control_token.clear();
     return options;
   }
@@ -582,13 +605,15 @@ absl::StatusOr<std::unique_ptr<Emulator>> Emulator::Start(
     }
     policy = *std::move(made);
   }
+  auto script = MakeScript(options.script);
+  if (!script.ok()) return script.status();
   auto check_endpoint = MakeEndpointCheck(options.location);
   if (!check_endpoint.ok()) return check_endpoint.status();
   auto tls = MakeTls(options);
   if (!tls.ok()) return tls.status();
   auto impl = std::make_unique<Impl>(
       options, databases, std::move(table_options), std::move(policy),
-      *std::move(check_endpoint), *std::move(tls));
+      *std::move(script), *std::move(check_endpoint), *std::move(tls));
   if (absl::Status s = impl->Start(); !s.ok()) return s;
   return std::unique_ptr<Emulator>(new Emulator(std::move(impl)));
 }

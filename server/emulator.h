@@ -90,6 +90,9 @@ struct EmulatorOptions {
   // spanner_session_emulator.v1.AuthPolicy, in protobuf's text format or as
   // JSON. Without a value everybody may.
   std::optional<std::string> auth_policy = {};
+  // What queries, reads and DML get, from the start on and after a reset: the
+  // text of a spanner_session_emulator.v1.Script, likewise.
+  std::optional<std::string> script = {};
   // What callers of the control API need, as `authorization: Bearer`. Empty:
   // nothing.
   std::string control_token = {};

@@ -13,7 +13,7 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
-#include <sstream>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -34,6 +34,7 @@
 #include "grpc/support/log.h"
 #include "server/emulator.h"
 #include "server/healthcheck.h"
+#include "server/transport/files.h"
 #include "server/version.h"
 #include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
@@ -110,6 +111,9 @@ ABSL_FLAG(std::string, auth_policy, "",
           "a file that says who may call Spanner's API: a "
           "spanner_session_emulator.v1.AuthPolicy, as JSON or in text format; "
           "empty: everybody");
+ABSL_FLAG(std::string, script, "",
+          "a file with stubs: a spanner_session_emulator.v1.Script, as JSON or "
+          "in text format; empty: none");
 ABSL_FLAG(spanner_session_emulator::Secret, control_token, {},
           "what callers of the control API need, as `authorization: Bearer`; "
           "empty: nothing");
@@ -179,19 +183,12 @@ absl::Status WriteWhole(const std::string& path, absl::string_view text) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> ReadWhole(absl::string_view flag,
-                                      const std::string& path) {
-  std::ifstream in(path);
-  std::ostringstream text;
-  // An empty file, too, sets a bit that looks like a failure.
-  if (in.is_open() && in.peek() != std::ifstream::traits_type::eof()) {
-    text << in.rdbuf();
-  }
-  if (!in.is_open() || in.bad() || text.bad()) {
-    return absl::UnavailableError(
-        absl::StrCat(flag, ": cannot read ", path, ": ", std::strerror(errno)));
-  }
-  return text.str();
+// The text of the file that the flag names; without one, nothing.
+absl::StatusOr<std::optional<std::string>> TextOf(
+    absl::string_view flag, const absl::Flag<std::string>& value) {
+  const std::string path = absl::GetFlag(value);
+  if (path.empty()) return std::nullopt;
+  return ReadFile(flag, path);
 }
 
 // Waits in a thread of its own, which ends with the process.
@@ -257,12 +254,12 @@ int Run() {
   options.get_session_counts_as_use =
       absl::GetFlag(FLAGS_get_session_counts_as_use);
   options.databases = absl::GetFlag(FLAGS_databases);
-  if (const std::string path = absl::GetFlag(FLAGS_auth_policy);
-      !path.empty()) {
-    auto text = ReadWhole("--auth_policy", path);
-    if (!text.ok()) return Fail(text.status());
-    options.auth_policy = *std::move(text);
-  }
+  auto auth_policy = TextOf("--auth_policy", FLAGS_auth_policy);
+  if (!auth_policy.ok()) return Fail(auth_policy.status());
+  options.auth_policy = *std::move(auth_policy);
+  auto script = TextOf("--script", FLAGS_script);
+  if (!script.ok()) return Fail(script.status());
+  options.script = *std::move(script);
   options.control_token = absl::GetFlag(FLAGS_control_token).text;
   options.log = [](absl::string_view line) {
     spdlog::info("{}", std::string(line));

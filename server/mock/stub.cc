@@ -4,11 +4,13 @@
 #include <map>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "server/call/errors.h"
 #include "server/mock/column_types.h"
 #include "server/mock/statement_text.h"
@@ -37,6 +39,8 @@ constexpr int64_t kMaxRepeat = 1'000'000'000;
 // What fits into a client's 8 KiB of trailers, even several times.
 constexpr size_t kMaxDetailsBytes = 2048;
 
+constexpr size_t kMaxIdSize = 63;
+
 // A pattern that needs more memory than this is refused.
 constexpr int64_t kMaxPatternBytes = 8 << 20;
 
@@ -52,6 +56,9 @@ class StubReader {
   explicit StubReader(Stub& stub) : stub_(stub) {}
 
   absl::Status Read() {
+    if (!stub_.name().empty() && !IsStubName(stub_.name())) {
+      return Invalid("name", kStubNameProblem);
+    }
     if (stub_.proto_.times() < 0) {
       return Invalid("times", "must not be negative; 0 is any number");
     }
@@ -398,10 +405,39 @@ class StubReader {
   Stub& stub_;
 };
 
+bool IsStubName(absl::string_view name) {
+  if (!absl::ConsumePrefix(&name, "stubs/")) return false;
+  return !name.empty() && name.size() <= kMaxIdSize &&
+         std::all_of(name.begin(), name.end(), [](unsigned char c) {
+           return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.';
+         });
+}
+
 absl::StatusOr<std::unique_ptr<Stub>> Stub::Make(v1::Stub proto) {
   std::unique_ptr<Stub> stub(new Stub(std::move(proto)));
   if (absl::Status s = StubReader(*stub).Read(); !s.ok()) return s;
   return stub;
+}
+
+absl::StatusOr<Stubs> MakeStubs(const v1::Script& script) {
+  Stubs stubs;
+  absl::flat_hash_map<absl::string_view, int> by_name;
+  for (int i = 0; i < script.stubs_size(); ++i) {
+    const std::string field = absl::StrCat("stubs[", i, "].");
+    absl::StatusOr<std::unique_ptr<Stub>> stub = Stub::Make(script.stubs(i));
+    if (!stub.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(field, stub.status().message()));
+    }
+    const auto [it, is_new] = by_name.emplace(script.stubs(i).name(), i);
+    if (!is_new && !it->first.empty()) {
+      return Invalid(
+          absl::StrCat(field, "name"),
+          absl::StrCat("must be another than that of stubs[", it->second, "]"));
+    }
+    stubs.push_back(*std::move(stub));
+  }
+  return stubs;
 }
 
 const StubAnswer& Stub::answer(int64_t number) const {

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "google/protobuf/repeated_field.h"
 #include "google/protobuf/struct.pb.h"
 #include "google/spanner/v1/result_set.pb.h"
@@ -53,13 +54,19 @@ struct StubAnswer {
   }
 };
 
+// Whether a stub can have this name: `stubs/` and 1 to 63 letters, digits, `-`,
+// `_` and `.`.
+bool IsStubName(absl::string_view name);
+inline constexpr absl::string_view kStubNameProblem =
+    "must be stubs/<stub>, with 1 to 63 letters, digits, `-`, `_` and `.`";
+
 // Does not change, but for its name, which it gets with its place in a
 // registry.
 class Stub {
  public:
   // INVALID_ARGUMENT begins with the field that is wrong:
-  // `answer.rows[2].values[1] must be …`. Does not look at the name. Plain
-  // stubs need no descriptors.
+  // `answer.rows[2].values[1] must be …`. A name may be left out. Plain stubs
+  // need no descriptors.
   static absl::StatusOr<std::unique_ptr<Stub>> Make(v1::Stub proto);
 
   Stub(const Stub&) = delete;
@@ -100,6 +107,12 @@ class Stub {
   std::unique_ptr<const RE2> pattern_;
   std::vector<StubAnswer> answers_;
 };
+
+using Stubs = std::vector<std::unique_ptr<Stub>>;
+
+// The stubs of a script: all of them, or INVALID_ARGUMENT, which begins with
+// the field that is wrong: `stubs[2].answer must be …`. No two have one name.
+absl::StatusOr<Stubs> MakeStubs(const v1::Script& script);
 
 // The keys under which a call's stubs are: the exact one, and that of prefixes
 // and patterns, or empty.

@@ -15,9 +15,6 @@
 namespace spanner_session_emulator {
 namespace {
 
-constexpr absl::string_view kNamePrefix = "stubs/";
-constexpr size_t kMaxIdSize = 63;
-
 // How many stubs are looked at to tell why none has matched.
 constexpr int kMaxNearMisses = 1000;
 
@@ -100,23 +97,16 @@ std::string WhyNot(const StubCall& call, const Stub& stub) {
 
 }  // namespace
 
-bool IsStubName(absl::string_view name) {
-  if (!absl::ConsumePrefix(&name, kNamePrefix)) return false;
-  return !name.empty() && name.size() <= kMaxIdSize &&
-         std::all_of(name.begin(), name.end(), [](unsigned char c) {
-           return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.';
-         });
-}
-
-StubRegistry::StubRegistry() {
+StubRegistry::StubRegistry(Stubs first) {
   int64_t number = 0;
   for (const BuiltInStatement& statement : kBuiltIn) {
     built_in_[--number] = MakeBuiltIn(statement);
   }
+  Add(std::move(first)).value();  // Dies if two have one name.
 }
 
 absl::StatusOr<std::vector<StubRegistry::Entry>> StubRegistry::Add(
-    std::vector<std::unique_ptr<Stub>> stubs) {
+    Stubs stubs) {
   MutexLock lock(&mu_);
   absl::flat_hash_set<std::string> names;
   for (const std::unique_ptr<Stub>& stub : stubs) {
@@ -148,7 +138,7 @@ absl::StatusOr<std::vector<StubRegistry::Entry>> StubRegistry::Add(
 std::string StubRegistry::NewName() {
   std::string name;
   do {
-    name = absl::StrCat(kNamePrefix, ++last_name_);
+    name = absl::StrCat("stubs/", ++last_name_);
   } while (by_name_.contains(name));
   return name;
 }

@@ -27,10 +27,6 @@
 
 namespace spanner_session_emulator {
 
-// Whether a stub can have this name: `stubs/` and 1 to 63 letters, digits, `-`,
-// `_` and `.`.
-bool IsStubName(absl::string_view name);
-
 // Thread-safe. Finding a stub by a whole statement, a read's table, and by
 // parameters or keys, costs the same with few stubs as with many; prefixes,
 // patterns and all other conditions are looked at one by one.
@@ -43,14 +39,14 @@ class StubRegistry {
     int64_t hit_count = 0;
   };
 
-  StubRegistry();
+  // With these at first, whose names differ.
+  explicit StubRegistry(Stubs first = {});
   StubRegistry(const StubRegistry&) = delete;
   StubRegistry& operator=(const StubRegistry&) = delete;
 
   // Adds stubs: all, or none. Those without a name get one. ALREADY_EXISTS if
   // one has the name of another.
-  absl::StatusOr<std::vector<Entry>> Add(
-      std::vector<std::unique_ptr<Stub>> stubs);
+  absl::StatusOr<std::vector<Entry>> Add(Stubs stubs);
 
   std::optional<Entry> Find(absl::string_view name) const;
   // Up to `limit` stubs with a higher number than `after`, by number.

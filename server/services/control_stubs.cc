@@ -31,38 +31,23 @@ constexpr int kMaxPageSize = 1000;
 // Of the stubs in a page, so that the page fits into a message.
 constexpr size_t kMaxPageBytes = size_t{16} << 20;
 
-using Stubs = std::vector<std::unique_ptr<Stub>>;
 // As std::any takes only what can be copied.
 using PreparedStubs = std::shared_ptr<Stubs>;
 
-constexpr absl::string_view kNameProblem =
-    "must be stubs/<stub>, with 1 to 63 letters, digits, `-`, `_` and `.`";
-
-// Adds to `stubs` the one that is in the request's `field`.
-absl::Status Prepare(const Call& call, absl::string_view field,
-                     const v1::Stub& proto, Stubs& stubs) {
-  if (!proto.name().empty() && !IsStubName(proto.name())) {
-    return errors::InvalidField(call.method().name,
-                                absl::StrCat(field, ".name"), kNameProblem);
-  }
-  absl::StatusOr<std::unique_ptr<Stub>> stub = Stub::Make(proto);
-  if (!stub.ok()) {
-    const std::pair<absl::string_view, absl::string_view> field_and_problem =
-        absl::StrSplit(stub.status().message(), absl::MaxSplits(' ', 1));
-    return errors::InvalidField(
-        call.method().name, absl::StrCat(field, ".", field_and_problem.first),
-        field_and_problem.second);
-  }
-  stubs.push_back(*std::move(stub));
-  return absl::OkStatus();
+// For what is wrong in the request's `field`: `answer.rows[0] must …`.
+absl::Status InvalidIn(const Call& call, absl::string_view field,
+                       const absl::Status& problem) {
+  const std::pair<absl::string_view, absl::string_view> field_and_problem =
+      absl::StrSplit(problem.message(), absl::MaxSplits(' ', 1));
+  return errors::InvalidField(call.method().name,
+                              absl::StrCat(field, ".", field_and_problem.first),
+                              field_and_problem.second);
 }
 
 absl::Status ValidateCreate(Call& call) {
   const auto& request = call.request<v1::CreateStubRequest>();
-  auto stubs = std::make_shared<Stubs>();
-  if (absl::Status s = Prepare(call, "stub", request.stub(), *stubs); !s.ok()) {
-    return s;
-  }
+  absl::StatusOr<std::unique_ptr<Stub>> stub = Stub::Make(request.stub());
+  if (!stub.ok()) return InvalidIn(call, "stub", stub.status());
   if (!request.stub_id().empty()) {
     std::string name = absl::StrCat("stubs/", request.stub_id());
     if (!IsStubName(name)) {
@@ -70,23 +55,19 @@ absl::Status ValidateCreate(Call& call) {
           call.method().name, "stub_id",
           "must have 1 to 63 letters, digits, `-`, `_` and `.`");
     }
-    stubs->front()->set_name(std::move(name));
+    (*stub)->set_name(std::move(name));
   }
+  auto stubs = std::make_shared<Stubs>();
+  stubs->push_back(*std::move(stub));
   call.prepared = PreparedStubs(std::move(stubs));
   return absl::OkStatus();
 }
 
 absl::Status ValidateImport(Call& call) {
-  const v1::Script& script = call.request<v1::ImportScriptRequest>().script();
-  auto stubs = std::make_shared<Stubs>();
-  for (int i = 0; i < script.stubs_size(); ++i) {
-    if (absl::Status s = Prepare(call, absl::StrCat("script.stubs[", i, "]"),
-                                 script.stubs(i), *stubs);
-        !s.ok()) {
-      return s;
-    }
-  }
-  call.prepared = PreparedStubs(std::move(stubs));
+  absl::StatusOr<Stubs> stubs =
+      MakeStubs(call.request<v1::ImportScriptRequest>().script());
+  if (!stubs.ok()) return InvalidIn(call, "script", stubs.status());
+  call.prepared = std::make_shared<Stubs>(*std::move(stubs));
   return absl::OkStatus();
 }
 
@@ -111,7 +92,8 @@ template <typename Request>
 absl::Status ValidateName(Call& call) {
   return IsStubName(call.request<Request>().name())
              ? absl::OkStatus()
-             : errors::InvalidField(call.method().name, "name", kNameProblem);
+             : errors::InvalidField(call.method().name, "name",
+                                    kStubNameProblem);
 }
 
 absl::Status ValidateDeleteAll(Call& call) {

@@ -1,13 +1,10 @@
 #include "server/transport/tls_files.h"
 
-#include <cerrno>
-#include <cstring>
 #include <ctime>
-#include <fstream>
-#include <sstream>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "server/transport/files.h"
 #include "server/transport/openssl.h"
 #include "server/transport/self_signed.h"
 
@@ -41,16 +38,12 @@ absl::Status CheckTogether(const TlsFiles& files) {
 
 absl::StatusOr<std::string> ReadTlsFile(absl::string_view option,
                                         const std::string& path) {
-  errno = 0;
-  std::ifstream in(path);
-  std::stringstream text;
-  text << in.rdbuf();
-  if (!in || text.str().empty()) {
+  absl::StatusOr<std::string> text = ReadFile(option, path);
+  if (text.ok() && text->empty()) {
     return absl::UnavailableError(
-        absl::StrCat(option, ": cannot read ", path, ": ",
-                     errno == 0 ? "it is empty" : std::strerror(errno)));
+        absl::StrCat(option, ": cannot read ", path, ": it is empty"));
   }
-  return text.str();
+  return text;
 }
 
 absl::StatusOr<std::string> ReadTlsAuthority(absl::string_view option,

@@ -2,12 +2,9 @@
 // it says.
 
 #include <signal.h>
-#include <unistd.h>
 
 #include <cstdio>
-#include <fstream>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +18,7 @@
 #include "google/spanner/v1/spanner.pb.h"
 #include "gtest/gtest.h"
 #include "spanner_session_emulator/v1/auth.pb.h"
+#include "tests/server/main_test/program.h"
 #include "tests/server/main_test/subprocess.h"
 #include "tests/server/rest_caller.h"
 #include "tests/server/server_testing.h"
@@ -52,42 +50,6 @@ std::string PolicyText() {
   return absl::StrReplaceAll(
       kPolicy,
       {{"$user", kUser}, {"$expired", kExpired}, {"$nobody", kNobody}});
-}
-
-// A file with that text, until the end of the scope.
-class File {
- public:
-  explicit File(absl::string_view text = "") {
-    static int count = 0;
-    path_ = absl::StrCat(::testing::TempDir(), "/auth_test.", getpid(), ".",
-                         ++count);
-    std::ofstream(path_) << text;
-  }
-  ~File() { std::remove(path_.c_str()); }
-  const std::string& path() const { return path_; }
-  std::string text() const {
-    std::ifstream in(path_);
-    std::stringstream text;
-    text << in.rdbuf();
-    return text.str();
-  }
-
- private:
-  std::string path_;
-};
-
-std::vector<std::string> Command(std::vector<std::string> flags) {
-  flags.insert(flags.begin(), {"server/spanner_session_emulator",
-                               "--grpc_port=0", "--http_port=0"});
-  return flags;
-}
-
-// The code that the program ends with at once, and all that it says.
-std::pair<std::optional<int>, std::string> RunToItsEnd(
-    std::vector<std::string> flags) {
-  Subprocess process(Command(std::move(flags)));
-  const std::optional<int> code = process.Wait();
-  return {code, absl::StrCat(process.out(), process.err())};
 }
 
 Metadata Bearer(absl::string_view token) {

@@ -608,7 +608,7 @@ TEST(InformationTest, HelpListsEveryFlagAndNoOther) {
           "location", "session_idle_ttl", "session_max_age",
           "multiplexed_session_max_age", "max_sessions",
           "max_sessions_per_batch", "get_session_counts_as_use", "databases",
-          "auth_policy", "control_token", "log_requests", "port_file",
+          "auth_policy", "script", "control_token", "log_requests", "port_file",
           "exit_on_stdin_close", "healthcheck"));
 }
 

@@ -1,6 +1,7 @@
 #include "server/mock/stub.h"
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -45,6 +46,42 @@ TEST(StubTest, AnswersComeOneAfterTheOtherAndTheLastStays) {
   EXPECT_EQ(stub->answer(0).stats.row_count_exact(), 1);
   EXPECT_EQ(stub->answer(1).stats.row_count_exact(), 2);
   EXPECT_EQ(stub->answer(9).stats.row_count_exact(), 2);
+}
+
+TEST(StubTest, SaysWhatIsWrongWithAName) {
+  EXPECT_EQ(Problem(R"({"name":"stubs/a b","match":{"sql":"S"},)"
+                    R"("answer":{"rowCount":1}})"),
+            absl::StrCat("name ", kStubNameProblem));
+}
+
+v1::Script ScriptOf(const std::vector<std::string>& names) {
+  v1::Script script;
+  for (const std::string& name : names) {
+    v1::Stub& stub = *script.add_stubs();
+    stub.set_name(name);
+    stub.mutable_match()->set_sql("S");
+    stub.mutable_answer()->set_row_count(1);
+  }
+  return script;
+}
+
+TEST(StubTest, AScriptIsMadeInItsOrder) {
+  const auto stubs = MakeStubs(ScriptOf({"stubs/b", "", "stubs/a", ""}));
+  ASSERT_TRUE(stubs.ok()) << stubs.status();
+  ASSERT_EQ(stubs->size(), 4U);
+  EXPECT_EQ((*stubs)[0]->name(), "stubs/b");
+  EXPECT_EQ((*stubs)[1]->name(), "");
+  EXPECT_EQ((*stubs)[2]->name(), "stubs/a");
+}
+
+TEST(StubTest, AScriptIsRefusedWholeWithTheFieldThatIsWrong) {
+  v1::Script script = ScriptOf({"", ""});
+  script.mutable_stubs(1)->mutable_answer()->add_columns("a INT");
+  EXPECT_THAT(std::string(MakeStubs(script).status().message()),
+              StartsWith("stubs[1].answer.columns[0] must "));
+  EXPECT_EQ(MakeStubs(ScriptOf({"stubs/a", "", "stubs/a"})).status(),
+            absl::InvalidArgumentError(
+                "stubs[2].name must be another than that of stubs[0]"));
 }
 
 TEST(StubTest, SaysWhatIsWrongWithAMatch) {
