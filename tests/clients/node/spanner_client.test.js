@@ -6,21 +6,15 @@
 const assert = require('node:assert');
 const test = require('node:test');
 const {setTimeout: sleep} = require('node:timers/promises');
-const {Spanner, v1} = require('@google-cloud/spanner');
+const {v1} = require('@google-cloud/spanner');
 // The library's own test of an error. It decides whether a pool replaces a
 // session and whether a transaction is run again.
 const {isSessionNotFoundError} = require('@google-cloud/spanner/build/src/session-pool');
 const statusProtos = require('@google-cloud/spanner/build/protos/status.json');
 const gax = require('google-gax');
 const {withServer} = require('./server.js');
+const {DATABASE, LOCAL, errorOf, withSpanner} = require('./spanner.js');
 
-// Nothing here may leave the machine. The library looks for a cloud machine's
-// metadata server even when it is told to use an emulator, and gRPC asks the
-// DNS for a service configuration of `localhost`.
-process.env.METADATA_SERVER_DETECTION = 'none';
-const LOCAL = {'grpc.service_config_disable_resolution': 1};
-
-const DATABASE = 'projects/test-project/instances/test-instance/databases/test-database';
 const NOT_FOUND = gax.Status.NOT_FOUND;
 const LIMIT_MS = 10_000;
 // Longer than every wait inside, so that those can say what they waited for.
@@ -43,29 +37,10 @@ function withClient(flags, body) {
   });
 }
 
-// Runs `body` with a server and what a user's program has: the library, sent
-// to the server by the environment.
-function withSpanner(variables, body) {
-  return withServer([], async ({address}) => {
-    const env = {SPANNER_EMULATOR_HOST: address, ...variables};
-    Object.assign(process.env, env);
-    const spanner = new Spanner({...LOCAL, projectId: 'test-project'});
-    try {
-      await body(spanner.instance('test-instance').database('test-database'));
-    } finally {
-      for (const name of Object.keys(env)) delete process.env[name];
-      await spanner.close();
-    }
-  });
-}
-
 const callback = start =>
   new Promise((resolve, reject) => {
     start((error, result) => (error ? reject(error) : resolve(result)));
   });
-
-const errorOf = promise =>
-  promise.then(() => assert.fail('the call succeeded'), error => error);
 
 const names = sessions => sessions.map(session => session.name);
 
