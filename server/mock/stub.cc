@@ -178,12 +178,18 @@ class StubReader {
       return absl::StrCat(field, ".", name);
     };
     answer.proto = &proto;
-    const bool has_rows = !proto.columns().empty() || !proto.rows().empty() ||
-                          proto.repeat_rows() != 0 || proto.has_row_count() ||
-                          proto.has_query_plan() || proto.has_query_stats();
-    const int forms = has_rows + proto.has_result_set() +
-                      !proto.partial_result_sets().empty() +
-                      !proto.batch_write_responses().empty();
+    bool has_rows = !proto.columns().empty() || !proto.rows().empty() ||
+                    proto.repeat_rows() != 0 || proto.has_row_count() ||
+                    proto.has_query_plan() || proto.has_query_stats();
+    int forms = has_rows + proto.has_result_set() +
+                !proto.partial_result_sets().empty() +
+                !proto.batch_write_responses().empty();
+    // A partition with nothing in it has no rows of the columns outside.
+    if (outer != nullptr && forms == 0 && !proto.has_error() &&
+        !outer->metadata.row_type().fields().empty()) {
+      has_rows = true;
+      forms = 1;
+    }
     if (forms > 1) {
       return Invalid(field,
                      "must have only one of: rows, columns and counts; "

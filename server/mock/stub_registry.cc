@@ -73,6 +73,14 @@ std::optional<int64_t> BuiltInNumber(const StubCall& call) {
   return std::nullopt;
 }
 
+auto FindMessage(const google::protobuf::RepeatedPtrField<
+                     google::spanner::v1::PartialResultSet>& messages,
+                 absl::string_view token) {
+  return std::find_if(messages.begin(), messages.end(), [token](const auto& m) {
+    return m.resume_token() == token;
+  });
+}
+
 // What stub and call do not have in common at all.
 constexpr absl::string_view kOther = "other";
 
@@ -287,7 +295,35 @@ std::optional<StubResult> StubRegistry::At(const StubCall& call,
 }
 
 std::optional<StubResult> StubRegistry::Resume(const StubCall& call,
-                                               absl::string_view token) const {
+                                               absl::string_view token) {
+  std::optional<StubResult> from = PlaceOf(call, token);
+  if (!from.has_value() || from->answer().error.ok()) return from;
+  std::optional<StubResult> next = Answer(call);
+  if (!next.has_value()) return std::nullopt;
+  ResultPlace& place = next->place;
+  if (from->place.partition <
+      static_cast<int64_t>(next->answer().partitions.size())) {
+    place.partition = from->place.partition;
+  }
+  const auto* messages = next->answer().messages;
+  const bool from_messages = from->answer().messages != nullptr;
+  if (messages != nullptr) {
+    const auto message = FindMessage(*messages, token);
+    if (message != messages->end()) {
+      place.row = std::distance(messages->begin(), message) + 1;
+    } else if (from_messages) {
+      place.row = std::min<int64_t>(from->place.row, messages->size());
+    }
+  } else if (!from_messages) {
+    place.row = std::min(from->place.row, next->answer().row_count());
+    place.column = from->place.column;
+    place.in_value = from->place.in_value;
+  }
+  return next->IsValid() ? next : std::nullopt;
+}
+
+std::optional<StubResult> StubRegistry::PlaceOf(const StubCall& call,
+                                                absl::string_view token) const {
   if (token.empty()) return std::nullopt;
   if (const auto place = ResultPlace::FromToken(token)) {
     if (auto result = At(call, *place)) return result;
@@ -304,9 +340,7 @@ std::optional<StubResult> StubRegistry::Resume(const StubCall& call,
            result.place.partition < partitions; ++result.place.partition) {
         const auto* messages = result.answer().messages;
         if (messages == nullptr) continue;
-        const auto message = std::find_if(
-            messages->begin(), messages->end(),
-            [&](const auto& m) { return m.resume_token() == token; });
+        const auto message = FindMessage(*messages, token);
         if (message == messages->end()) continue;
         if (!WhyNot(call, *stub).empty()) continue;
         result.place.row = std::distance(messages->begin(), message) + 1;

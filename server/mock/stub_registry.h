@@ -61,10 +61,12 @@ class StubRegistry {
   std::optional<StubResult> Answer(const StubCall& call);
 
   // Where a stream goes on that has given this token to the same call; no hit.
-  // Nothing if there is no such place: the token is another's, or its stub
-  // gone.
+  // Where the stream's answer ends with an error, that has broken it: the next
+  // answer is taken, as by a new call, with a hit, and goes on at the same row,
+  // or behind the message with the token. Nothing if there is no such place:
+  // the token is another's, or its stub gone.
   std::optional<StubResult> Resume(const StubCall& call,
-                                   absl::string_view token) const;
+                                   absl::string_view token);
 
   // The answer of a partition: `partition` of what Answer() has given; no hit.
   std::optional<StubResult> Partition(const StubCall& call,
@@ -97,6 +99,9 @@ class StubRegistry {
   // The latest that matches and is newer than `best`, or `best`.
   static Item* Latest(const StubCall& call, const Index& index,
                       absl::string_view key, Item* best);
+  // Where a token comes from.
+  std::optional<StubResult> PlaceOf(const StubCall& call,
+                                    absl::string_view token) const;
   // A place in a stub that the call matches, whether that is spent or not.
   std::optional<StubResult> At(const StubCall& call,
                                const ResultPlace& place) const;

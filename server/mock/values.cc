@@ -10,6 +10,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -360,15 +361,34 @@ class Encoder {
   Value& value_;
 };
 
+// Times and intervals are the same with zeros at the end of their fraction, and
+// clients write some. Without them, if `text` looks like one of these.
+std::string WithoutZeros(absl::string_view text) {
+  if (text.empty() || (text.back() != 'Z' && text.back() != 'S') ||
+      !absl::StrContains(text, absl::StartsWith(text, "P") ? "T" : ":")) {
+    return std::string(text);
+  }
+  const size_t point = text.rfind('.');
+  const absl::string_view fraction =
+      point == text.npos ? "" : text.substr(point + 1, text.size() - point - 2);
+  if (fraction.empty() ||
+      fraction.find_first_not_of("0123456789") != fraction.npos) {
+    return std::string(text);
+  }
+  const size_t digits = fraction.find_last_not_of('0') + 1;  // 0 for npos.
+  return absl::StrCat(text.substr(0, digits == 0 ? point : point + 1 + digits),
+                      text.substr(text.size() - 1));
+}
+
+void AppendText(absl::string_view text, std::string& out) {
+  absl::StrAppend(&out, "s", text.size(), ":", text);
+}
+
 }  // namespace
 
 absl::Status EncodeValue(const api::Type& type, const std::string& field,
                          Value& value) {
   return Encoder(type, field, value).Encode();
-}
-
-void AppendCanonical(absl::string_view text, std::string& out) {
-  absl::StrAppend(&out, "s", text.size(), ":", text);
 }
 
 void AppendCanonical(const ListValue& list, std::string& out) {
@@ -381,13 +401,17 @@ void AppendCanonical(const Value& value, std::string& out) {
   switch (value.kind_case()) {
     case Value::kNumberValue:
       if (const auto exact = ExactInteger(value.number_value())) {
-        AppendCanonical(absl::StrCat(*exact), out);
+        AppendText(absl::StrCat(*exact), out);
+      } else if (std::isnan(value.number_value())) {
+        AppendText("NaN", out);
+      } else if (std::isinf(value.number_value())) {
+        AppendText(value.number_value() > 0 ? "Infinity" : "-Infinity", out);
       } else {
         absl::StrAppend(&out, "d", NumberText(value.number_value()), ";");
       }
       return;
     case Value::kStringValue:
-      return AppendCanonical(value.string_value(), out);
+      return AppendText(WithoutZeros(value.string_value()), out);
     case Value::kBoolValue:
       out += value.bool_value() ? 't' : 'f';
       return;
@@ -400,7 +424,7 @@ void AppendCanonical(const Value& value, std::string& out) {
         sorted.emplace(name, &field);
       }
       for (const auto& [name, field] : sorted) {
-        AppendCanonical(name, out);
+        AppendText(name, out);
         AppendCanonical(*field, out);
       }
       out += '}';

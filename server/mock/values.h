@@ -21,12 +21,11 @@ absl::Status EncodeValue(const google::spanner::v1::Type& type,
                          google::protobuf::Value& value);
 
 // Appends a text that two values have in common if, and only if, they are the
-// same, where an integer may be a number as well as a string of its digits. No
-// text of a value is the beginning of another's.
+// same, where an integer may be a number as well as a string of its digits, and
+// times may have zeros at the end of their fraction. No text of a value is the
+// beginning of another's.
 void AppendCanonical(const google::protobuf::Value& value, std::string& out);
 void AppendCanonical(const google::protobuf::ListValue& list, std::string& out);
-// The same for a string.
-void AppendCanonical(absl::string_view text, std::string& out);
 
 }  // namespace spanner_session_emulator
 

@@ -60,16 +60,21 @@ void Execution::Finish(const Call& call, const TransactionGrant& grant,
 
 void Execution::EndStream(const SessionName& session,
                           const TransactionGrant& grant,
+                          const TransactionCall& transaction,
                           const absl::Status& status) const {
   // Whether it lives does not matter any more.
-  if (absl::IsAborted(status) && !grant.id.empty()) {
-    resources.store->UseTransactions(session,
-                                     [&](SessionTransactions& transactions) {
-                                       transactions.Abort(grant.id);
-                                     });
-  } else {
+  if (status.ok() || grant.id.empty()) {
     resources.store->Use(session);
+    return;
   }
+  resources.store->UseTransactions(
+      session, [&](SessionTransactions& transactions) {
+        if (absl::IsAborted(status)) {
+          transactions.Abort(grant.id);
+        } else if (IsDmlUse(transaction.use)) {
+          transactions.TakeBack(grant.id, transaction.seqno);
+        }
+      });
 }
 
 absl::Status PrepareTransaction(Call& call, TransactionUse use,

@@ -36,9 +36,10 @@ struct Execution {
   void Finish(const Call& call, const TransactionGrant& grant,
               const absl::Status& status, std::any answer) const;
 
-  // Ends a stream: that uses its session, too. After ABORTED, so is its
-  // transaction.
+  // Ends a stream, which uses its session. After ABORTED, so is its
+  // transaction; other DML that breaks may come again.
   void EndStream(const SessionName& session, const TransactionGrant& grant,
+                 const TransactionCall& transaction,
                  const absl::Status& status) const;
 };
 

@@ -147,11 +147,12 @@ void FillTransaction(const TransactionGrant& grant, Result& result) {
 class ResultStream final : public ReplySource {
  public:
   ResultStream(const Execution& execution, SessionName session,
-               TransactionGrant grant, StubResult result,
-               const ResultOptions& options)
+               TransactionGrant grant, TransactionCall transaction,
+               StubResult result, const ResultOptions& options)
       : execution_(execution),
         session_(std::move(session)),
         grant_(std::move(grant)),
+        transaction_(std::move(transaction)),
         source_(std::move(result), options) {}
 
   ReplyStep Next() override {
@@ -159,7 +160,7 @@ class ResultStream final : public ReplySource {
       if (std::exchange(first_, false)) FillTransaction(grant_, message_);
       return ReplyStep::Message(&message_);
     }
-    execution_.EndStream(session_, grant_, source_.status());
+    execution_.EndStream(session_, grant_, transaction_, source_.status());
     return ReplyStep::End(source_.status());
   }
 
@@ -167,6 +168,7 @@ class ResultStream final : public ReplySource {
   const Execution execution_;
   const SessionName session_;
   const TransactionGrant grant_;
+  const TransactionCall transaction_;
   ResultSource source_;
   bool first_ = true;
   api::PartialResultSet message_;
@@ -208,8 +210,8 @@ class StatementMethods {
     if (!status.ok()) return Reply::Error(std::move(status));
     const ResultOptions options = OptionsOf(request, grant->kind);
     return Reply::Stream(std::make_unique<ResultStream>(
-        execution_, call.session(), *std::move(grant), *std::move(result),
-        options));
+        execution_, call.session(), *std::move(grant),
+        std::move(PreparedTransaction(call)), *std::move(result), options));
   }
 
   // Each statement has a stub of its own; the first that fails ends the batch,
@@ -270,7 +272,7 @@ class StatementMethods {
   template <typename Request>
   absl::StatusOr<StubResult> Find(const Call& call, const Request& request,
                                   const TransactionGrant& grant) const {
-    const StubRegistry& stubs = *execution_.stubs;
+    StubRegistry& stubs = *execution_.stubs;
     const auto invalid = [&call](absl::string_view field,
                                  absl::string_view problem) {
       return errors::InvalidField(call.method().name, field, problem);
@@ -303,7 +305,7 @@ class StatementMethods {
     if (const auto* replay = std::any_cast<StubResult>(&grant.replay)) {
       return *replay;
     }
-    auto result = execution_.stubs->Answer(stub_call);
+    auto result = stubs.Answer(stub_call);
     if (result.has_value()) return *std::move(result);
     return stubs.NotScripted(stub_call);
   }

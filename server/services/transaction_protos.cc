@@ -198,6 +198,9 @@ absl::StatusOr<TransactionSelector> ReadTransactionSelector(
           options(TransactionSelector::Kind::kBegin, "begin", from.begin());
       break;
     case api::TransactionSelector::kId:
+      // Node's client library gives the id that a single-use transaction's
+      // metadata do not have when it resumes a stream.
+      if (from.id().empty()) break;
       selector.kind = TransactionSelector::Kind::kId;
       selector.id = from.id();
       break;

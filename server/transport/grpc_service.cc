@@ -129,6 +129,8 @@ class ServerStream
     }
   }
 
+  void OnSendInitialMetadataDone(bool) override { Finish(); }
+
   void OnCancel() override {
     {
       MutexLock lock(&mu_);
@@ -148,10 +150,17 @@ class ServerStream
   }
 
  protected:
+  // An error before the first message goes behind initial metadata: Node's
+  // client library calls again, up to twice, for any error that comes without.
   void End(absl::Status status) {
     status_ = std::move(status);
-    this->Finish(ToGrpcStatus(status_, grpc_context_));
+    if (status_.ok() || has_written_ || absl::IsCancelled(status_)) {
+      Finish();
+    } else {
+      this->StartSendInitialMetadata();
+    }
   }
+  void Finish() { Reactor::Finish(ToGrpcStatus(status_, grpc_context_)); }
 
   grpc::ByteBuffer& request() { return request_; }
 
@@ -167,6 +176,7 @@ class ServerStream
       ReplyStep step = source_->Next();
       if (step.kind == ReplyStep::Kind::kMessage) {
         written_ = Serialize(*step.message);
+        has_written_ = true;
         this->StartWrite(&written_);
         return;
       }
@@ -220,6 +230,7 @@ class ServerStream
   Pipeline::Clock::time_point start_;
   std::unique_ptr<ReplySource> source_;
   grpc::ByteBuffer written_;  // Must live until the write is done.
+  bool has_written_ = false;
   absl::Status status_;
 
   Mutex mu_;

@@ -347,6 +347,81 @@ TEST_F(StubRegistryTest, ScriptedMessagesGoOnFromTheirOwnTokens) {
   EXPECT_FALSE(registry_.Resume(Call("S"), "").has_value());
 }
 
+TEST_F(StubRegistryTest, ABrokenStreamGoesOnInTheNextAnswer) {
+  constexpr absl::string_view kBreaks =
+      R"("error":{"code":"UNAVAILABLE","message":"broken"})";
+  AddStub(absl::StrCat(R"({"match":{"sql":"S"},"answers":[)"
+                       R"({"columns":["INT64"],"rows":[[1],[2]],)",
+                       kBreaks,
+                       R"(},)"
+                       // Twice at the same place, once without a row before.
+                       R"({"columns":["INT64"],"rows":[[1],[2]],)",
+                       kBreaks,
+                       R"(},)"
+                       R"({)",
+                       kBreaks,
+                       R"(},)"
+                       R"({"columns":["INT64"],"rows":[[1],[2],[3],[4]]}]})"));
+  Stream stream = ReadAll(*registry_.Answer(Call("S")));
+  EXPECT_EQ(stream.status.code(), absl::StatusCode::kUnavailable);
+  ASSERT_EQ(stream.messages.size(), 1);
+  EXPECT_EQ(stream.messages[0].values_size(), 2);
+  const std::string token = stream.messages[0].resume_token();
+  stream = ReadAll(*registry_.Resume(Call("S"), token));
+  EXPECT_EQ(stream.status.code(), absl::StatusCode::kUnavailable);
+  ASSERT_EQ(stream.messages.size(), 1);
+  EXPECT_EQ(stream.messages[0].values_size(), 0);
+  stream = ReadAll(*registry_.Resume(Call("S"), token));
+  EXPECT_EQ(stream.status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(stream.messages.size(), 0);
+  stream = ReadAll(*registry_.Resume(Call("S"), token));
+  EXPECT_TRUE(stream.status.ok());
+  ASSERT_EQ(stream.messages.size(), 1);
+  EXPECT_EQ(ToJson(stream.messages[0].values(0)), R"("3")");
+  EXPECT_EQ(registry_.Find("stubs/1")->hit_count, 4);
+}
+
+TEST_F(StubRegistryTest, ABrokenStreamMayGoOnInAnEarlierStub) {
+  AddStub(R"({"match":{"sql":"S"},"answer":{"columns":["INT64"],)"
+          R"("rows":[[1]]}})");
+  AddStub(R"({"match":{"sql":"S"},"times":1,"answer":{"columns":["INT64"],)"
+          R"("rows":[[1],[2]],"error":{"code":"UNAVAILABLE"}}})");
+  const Stream broken = ReadAll(*registry_.Answer(Call("S")));
+  // It has fewer rows than were read.
+  const Stream rest = ReadAll(
+      *registry_.Resume(Call("S"), broken.messages.at(0).resume_token()));
+  EXPECT_TRUE(rest.status.ok());
+  ASSERT_EQ(rest.messages.size(), 1);
+  EXPECT_EQ(rest.messages[0].values_size(), 0);
+}
+
+TEST_F(StubRegistryTest, BrokenScriptedMessagesGoOnInTheNextAnswer) {
+  AddStub(R"({"match":{"sql":"S"},"answers":[{"partialResultSets":[)"
+          R"({"values":["a"],"resumeToken":"AAAA"},{"values":["b"]}],)"
+          R"("error":{"code":"UNAVAILABLE"}},{"partialResultSets":[)"
+          R"({"values":["x"]},{"values":["a"],"resumeToken":"AAAA"},)"
+          R"({"values":["c"]}]}]})");
+  const Stream broken = ReadAll(*registry_.Answer(Call("S")));
+  const Stream rest = ReadAll(
+      *registry_.Resume(Call("S"), broken.messages.at(0).resume_token()));
+  ASSERT_EQ(rest.messages.size(), 1);
+  EXPECT_EQ(ToJson(rest.messages[0]), R"({"values":["c"]})");
+}
+
+TEST_F(StubRegistryTest, ABrokenPartitionGoesOnInItself) {
+  AddStub(R"({"match":{"sql":"S"},"answers":[{"columns":["INT64"],)"
+          R"("partitions":[{"rows":[[1]]},{"rows":[[2]],"error":{"code":)"
+          R"("UNAVAILABLE"}}]},{"columns":["INT64"],"partitions":[)"
+          R"({"rows":[[1]]},{"rows":[[2],[3]]}]}]})");
+  ResultPlace place = registry_.Answer(Call("S"))->place;
+  place.partition = 1;
+  const Stream broken = ReadAll(*registry_.Partition(Call("S"), place));
+  const Stream rest = ReadAll(
+      *registry_.Resume(Call("S"), broken.messages.at(0).resume_token()));
+  ASSERT_EQ(rest.messages.size(), 1);
+  EXPECT_EQ(ToJson(rest.messages[0].values(0)), R"("3")");
+}
+
 TEST_F(StubRegistryTest, PartitionsAreNoHits) {
   AddStub(R"({"match":{"sql":"S"},"times":1,"answer":{"columns":["INT64"],)"
           R"("partitions":[{"rows":[[1]]},{"rows":[[2]]}]}})");

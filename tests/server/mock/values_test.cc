@@ -1,6 +1,8 @@
 #include "server/mock/values.h"
 
+#include <cmath>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -137,6 +139,27 @@ std::string Canonical(absl::string_view json) {
 }
 
 TEST(ValuesTest, CanonicalTextsAreThoseOfSameValues) {
+  const auto text = [](absl::string_view string) {
+    return Canonical(absl::StrCat("\"", string, "\""));
+  };
+  for (const auto& [a, b] :
+       {std::pair("2030-01-31T12:00:00.123456000Z",
+                  "2030-01-31T12:00:00.123456Z"),
+        std::pair("2030-01-31T12:00:00.000Z", "2030-01-31T12:00:00Z"),
+        std::pair("P1DT6.500S", "P1DT6.5S"), std::pair("PT6.0S", "PT6S")}) {
+    EXPECT_EQ(text(a), text(b));
+  }
+  for (const auto& [a, b] :
+       {std::pair("1.50", "1.5"), std::pair("a.0Z", "aZ"),
+        std::pair("12:00:00.00", "12:00:00"), std::pair("a:.x0Z", "a:.xZ"),
+        std::pair("12:00:10Z", "12:00:1Z"), std::pair("P.0S", "PS")}) {
+    EXPECT_NE(text(a), text(b));
+  }
+  Value nan;
+  nan.set_number_value(std::nan(""));
+  std::string nan_text;
+  AppendCanonical(nan, nan_text);
+  EXPECT_EQ(nan_text, text("NaN"));
   EXPECT_EQ(Canonical("1"), Canonical(R"("1")"));
   EXPECT_EQ(Canonical("-5"), Canonical(R"("-5")"));
   EXPECT_EQ(Canonical(R"({"a":1,"b":[2]})"), Canonical(R"({"b":["2"],"a":1})"));
