@@ -407,6 +407,7 @@ class Emulator::Impl {
   Clock& clock() { return *clock_; }
   SessionStore& store() { return store_; }
   Authorizer& auth() { return auth_; }
+  StubRegistry& stubs() { return stubs_; }
 
  private:
   // The methods of all other services are only added when somebody calls one,
@@ -646,9 +647,21 @@ absl::Status Emulator::SetAuthPolicy(const std::string& text) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<StubHandle> Emulator::AddStub(const v1::Stub& stub) {
+  absl::StatusOr<std::unique_ptr<Stub>> made = Stub::Make(stub);
+  if (!made.ok()) return made.status();
+  Stubs stubs;
+  stubs.push_back(*std::move(made));
+  const auto added = impl_->stubs().Add(std::move(stubs));
+  if (!added.ok()) return added.status();
+  return StubHandle(&impl_->stubs(), added->front().stub->name());
+}
+
+StubRegistry& Emulator::stubs() { return impl_->stubs(); }
+
 absl::StatusOr<ResetResult> Emulator::Reset(const ResetOptions& options) {
-  auto result =
-      spanner_session_emulator::Reset(impl_->store(), impl_->auth(), options);
+  auto result = spanner_session_emulator::Reset(impl_->store(), impl_->auth(),
+                                                impl_->stubs(), options);
   if (result.ok()) return result;
   return absl::InvalidArgumentError(
       absl::StrCat("parts ", result.status().message()));

@@ -26,7 +26,10 @@
 #include "absl/time/time.h"
 #include "grpcpp/channel.h"
 #include "server/auth/authorizer.h"
+#include "server/mock/stub_registry.h"
 #include "server/services/reset.h"
+#include "server/stubs.h"
+#include "spanner_session_emulator/v1/stubs.pb.h"
 #include "store/clock.h"
 #include "store/session_store.h"
 
@@ -148,6 +151,13 @@ class Emulator {
   // The auth policy in force and the report of what callers have needed:
   //   emulator.auth().Report()
   Authorizer& auth();
+  // Adds a stub, which says what queries, reads or DML get:
+  //   emulator.AddStub(OnSql("SELECT 2").Rows({"INT64"}, {{2}}));
+  // INVALID_ARGUMENT begins with the field that is wrong; ALREADY_EXISTS if
+  // there is one with its name.
+  absl::StatusOr<StubHandle> AddStub(const v1::Stub& stub);
+  // All stubs: to find, list and delete them.
+  StubRegistry& stubs();
   // Brings the emulator, or parts of it, back to how it was at the start; see
   // ResetOptions. INVALID_ARGUMENT for parts that do not go together.
   absl::StatusOr<ResetResult> Reset(const ResetOptions& options = {});

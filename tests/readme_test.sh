@@ -15,4 +15,5 @@ check() {  # check PAGE LANGUAGE FILE: the page's block in that language is the 
 check README.md cpp examples/cpp/session_test.cc
 check README.md js examples/node/sessions.js
 check docs/iam.md cpp examples/cpp/iam_test.cc
+check docs/stubs.md cpp examples/cpp/stubs_test.cc
 exit $failed

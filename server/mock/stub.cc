@@ -21,7 +21,6 @@ namespace {
 
 namespace api = ::google::spanner::v1;
 
-using google::protobuf::ListValue;
 using Match = v1::Stub::Match;
 
 // What kinds of keys there are.
@@ -452,8 +451,9 @@ const StubAnswer& Stub::answer(int64_t number) const {
 
 std::string Stub::Mismatch(const StubCall& call) const {
   const Match& match = proto_.match();
-  if (!prefix_.empty() && !absl::StartsWith(call.sql, prefix_))
+  if (!prefix_.empty() && !absl::StartsWith(call.sql, prefix_)) {
     return "sql_prefix";
+  }
   if (pattern_ != nullptr && !RE2::FullMatch(call.sql, *pattern_)) {
     return "sql_pattern";
   }

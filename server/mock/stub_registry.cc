@@ -110,7 +110,9 @@ StubRegistry::StubRegistry(Stubs first) {
   for (const BuiltInStatement& statement : kBuiltIn) {
     built_in_[--number] = MakeBuiltIn(statement);
   }
-  Add(std::move(first)).value();  // Dies if two have one name.
+  const std::vector<Entry> added = Add(std::move(first)).value();
+  first_.reserve(added.size());
+  for (const Entry& entry : added) first_.push_back(entry.stub);
 }
 
 absl::StatusOr<std::vector<StubRegistry::Entry>> StubRegistry::Add(
@@ -133,14 +135,26 @@ absl::StatusOr<std::vector<StubRegistry::Entry>> StubRegistry::Add(
       } while (names.contains(name));
       stub->set_name(std::move(name));
     }
-    const int64_t number = ++last_number_;
-    Item& item = items_[number];
-    item = {.stub = std::move(stub), .number = number};
-    by_name_[item.stub->name()] = &item;
-    AddToIndex(item);
-    added.push_back({.stub = item.stub, .number = number});
+    added.push_back(Insert(std::move(stub)));
   }
   return added;
+}
+
+StubRegistry::Entry StubRegistry::Insert(std::shared_ptr<const Stub> stub) {
+  const int64_t number = ++last_number_;
+  Item& item = items_[number];
+  item = {.stub = std::move(stub), .number = number};
+  by_name_[item.stub->name()] = &item;
+  AddToIndex(item);
+  return {.stub = item.stub, .number = number};
+}
+
+void StubRegistry::Restore() {
+  MutexLock lock(&mu_);
+  indexes_.clear();
+  by_name_.clear();
+  items_.clear();
+  for (const std::shared_ptr<const Stub>& stub : first_) Insert(stub);
 }
 
 std::string StubRegistry::NewName() {

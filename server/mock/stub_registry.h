@@ -56,6 +56,10 @@ class StubRegistry {
   bool Delete(absl::string_view name);
   // Those whose scope lies inside of this one; returns how many.
   int64_t DeleteAll(const Scope& scope);
+  // Deletes all and adds those anew that the constructor was given, by their
+  // names and without hits. Names that are chosen later are new ones all the
+  // same.
+  void Restore();
 
   // The answer to a call, which counts as a hit; nothing if no stub matches.
   std::optional<StubResult> Answer(const StubCall& call);
@@ -93,6 +97,9 @@ class StubRegistry {
   // By key.
   using Index = absl::flat_hash_map<std::string, ByFacets>;
 
+  // The stub has a name of its own.
+  Entry Insert(std::shared_ptr<const Stub> stub)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AddToIndex(Item& item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void RemoveFromIndex(const Item& item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::string NewName() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -106,6 +113,8 @@ class StubRegistry {
   std::optional<StubResult> At(const StubCall& call,
                                const ResultPlace& place) const;
 
+  // What the constructor was given.
+  std::vector<std::shared_ptr<const Stub>> first_;
   // SELECT 1 and the dialect, by number, which is negative.
   std::map<int64_t, std::shared_ptr<const Stub>> built_in_;
 

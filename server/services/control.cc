@@ -23,7 +23,7 @@ void AddControlMethods(Clock* clock, SessionStore* store, Authorizer* auth,
                        StubRegistry* stubs, MethodTable& table) {
   AddClockMethods(clock, table);
   AddSessionControlMethods(clock, store, table);
-  AddResetMethods(store, auth, table);
+  AddResetMethods(store, auth, stubs, table);
   AddAuthMethods(auth, table);
   AddStubMethods(stubs, table);
 }

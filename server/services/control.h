@@ -28,7 +28,8 @@ void AddControlMethods(Clock* clock, SessionStore* store, Authorizer* auth,
 void AddClockMethods(Clock* clock, MethodTable& table);
 void AddSessionControlMethods(const Clock* clock, SessionStore* store,
                               MethodTable& table);
-void AddResetMethods(SessionStore* store, Authorizer* auth, MethodTable& table);
+void AddResetMethods(SessionStore* store, Authorizer* auth, StubRegistry* stubs,
+                     MethodTable& table);
 void AddAuthMethods(Authorizer* auth, MethodTable& table);
 void AddStubMethods(StubRegistry* stubs, MethodTable& table);
 

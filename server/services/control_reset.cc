@@ -23,6 +23,8 @@ v1::ResetRequest::Part ToProto(ResetPart part) {
       return v1::ResetRequest::SESSIONS;
     case ResetPart::kSessionCounts:
       return v1::ResetRequest::SESSION_COUNTS;
+    case ResetPart::kStubs:
+      return v1::ResetRequest::STUBS;
     case ResetPart::kAuthPolicy:
       return v1::ResetRequest::AUTH_POLICY;
     case ResetPart::kAuthReport:
@@ -45,6 +47,9 @@ absl::Status Validate(Call& call) {
       case v1::ResetRequest::SESSION_COUNTS:
         options.parts.push_back(ResetPart::kSessionCounts);
         break;
+      case v1::ResetRequest::STUBS:
+        options.parts.push_back(ResetPart::kStubs);
+        break;
       case v1::ResetRequest::AUTH_POLICY:
         options.parts.push_back(ResetPart::kAuthPolicy);
         break;
@@ -54,8 +59,8 @@ absl::Status Validate(Call& call) {
       default:
         return errors::InvalidField(
             call.method().name, absl::StrCat("parts[", i, "]"),
-            absl::StrCat("must be CLOCK, SESSIONS, SESSION_COUNTS, AUTH_POLICY "
-                         "or AUTH_REPORT, but is ",
+            absl::StrCat("must be CLOCK, SESSIONS, SESSION_COUNTS, STUBS, "
+                         "AUTH_POLICY or AUTH_REPORT, but is ",
                          static_cast<int>(request.parts(i))));
     }
   }
@@ -71,15 +76,15 @@ absl::Status Validate(Call& call) {
 
 }  // namespace
 
-void AddResetMethods(SessionStore* store, Authorizer* auth,
+void AddResetMethods(SessionStore* store, Authorizer* auth, StubRegistry* stubs,
                      MethodTable& table) {
   table.Set("spanner_session_emulator.v1.ResetService.Reset",
             v1::ResetRequest::default_instance(),
             Unary<v1::ResetRequest, v1::ResetResponse>(
-                [store, auth](Call& call, const v1::ResetRequest&,
-                              v1::ResetResponse& response) {
+                [store, auth, stubs](Call& call, const v1::ResetRequest&,
+                                     v1::ResetResponse& response) {
                   const auto result =
-                      Reset(*store, *auth,
+                      Reset(*store, *auth, *stubs,
                             std::any_cast<const ResetOptions&>(call.prepared));
                   if (!result.ok()) {
                     return errors::InvalidField(call.method().name, "parts",

@@ -7,6 +7,7 @@
 namespace spanner_session_emulator {
 
 absl::StatusOr<ResetResult> Reset(SessionStore& store, Authorizer& auth,
+                                  StubRegistry& stubs,
                                   const ResetOptions& options) {
   const bool scoped = !options.scope.is_everything();
   const auto asked_for = [&](ResetPart part) {
@@ -33,8 +34,9 @@ absl::StatusOr<ResetResult> Reset(SessionStore& store, Authorizer& auth,
         "are about the whole server");
   }
   const auto resets = [&](ResetPart part) {
-    const bool takes_scope =
-        part == ResetPart::kSessions || part == ResetPart::kSessionCounts;
+    const bool takes_scope = part == ResetPart::kSessions ||
+                             part == ResetPart::kSessionCounts ||
+                             part == ResetPart::kStubs;
     return options.parts.empty() ? takes_scope || !scoped : asked_for(part);
   };
   ResetResult result;
@@ -50,6 +52,14 @@ absl::StatusOr<ResetResult> Reset(SessionStore& store, Authorizer& auth,
   if (resets(ResetPart::kSessionCounts)) {
     store.ResetCounts(options.scope);
     result.parts.push_back(ResetPart::kSessionCounts);
+  }
+  if (resets(ResetPart::kStubs)) {
+    if (scoped) {
+      stubs.DeleteAll(options.scope);
+    } else {
+      stubs.Restore();
+    }
+    result.parts.push_back(ResetPart::kStubs);
   }
   if (resets(ResetPart::kAuthPolicy)) {
     auth.RestorePolicy();

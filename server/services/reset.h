@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/auth/authorizer.h"
+#include "server/mock/stub_registry.h"
 #include "store/names.h"
 #include "store/session_store.h"
 
@@ -24,6 +25,9 @@ enum class ResetPart {
   // Created, deleted and expired count from 0 again, and those that have
   // expired are forgotten; the living stay counted.
   kSessionCounts,
+  // All stubs are deleted. Without a scope, those of the start's script come
+  // back, without hits.
+  kStubs,
   // The auth policy is the one of the start, or none. One for the whole server,
   // so only without a scope.
   kAuthPolicy,
@@ -47,6 +51,7 @@ struct ResetResult {
 // message fits behind "parts"; then nothing is reset. Thread-safe; cost grows
 // with the number of sessions.
 absl::StatusOr<ResetResult> Reset(SessionStore& store, Authorizer& auth,
+                                  StubRegistry& stubs,
                                   const ResetOptions& options);
 
 }  // namespace spanner_session_emulator

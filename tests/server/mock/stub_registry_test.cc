@@ -276,6 +276,38 @@ TEST_F(StubRegistryTest, DeletesThoseOfAScope) {
   EXPECT_TRUE(registry_.List(0, 9).empty());
 }
 
+TEST_F(StubRegistryTest, RestoresWhatItBeganWith) {
+  std::vector<std::unique_ptr<Stub>> first;
+  first.push_back(
+      MakeStub(R"({"match":{"sql":"S"},"times":1,"answer":{"rowCount":1}})"));
+  first.push_back(MakeStub(
+      R"({"name":"stubs/b","match":{"sql":"T"},"answer":{"rowCount":2}})"));
+  StubRegistry registry(std::move(first));
+  const auto names = [&registry] {
+    std::vector<std::string> names;
+    for (const auto& entry : registry.List(0, 100)) {
+      EXPECT_EQ(entry.hit_count, 0);
+      names.push_back(entry.stub->name());
+    }
+    return names;
+  };
+  EXPECT_THAT(names(), ElementsAre("stubs/1", "stubs/b"));
+  EXPECT_TRUE(registry.Answer(Call("S")).has_value());
+  EXPECT_FALSE(registry.Answer(Call("S")).has_value());
+  EXPECT_TRUE(registry.Delete("stubs/b"));
+  std::vector<std::unique_ptr<Stub>> more;
+  more.push_back(MakeStub(R"({"match":{"sql":"U"},"answer":{"rowCount":3}})"));
+  EXPECT_EQ(registry.Add(std::move(more)).value()[0].stub->name(), "stubs/2");
+  registry.Restore();
+  EXPECT_THAT(names(), ElementsAre("stubs/1", "stubs/b"));
+  EXPECT_TRUE(registry.Answer(Call("S")).has_value());
+  EXPECT_TRUE(registry.Answer(Call("T")).has_value());
+  EXPECT_FALSE(registry.Answer(Call("U")).has_value());
+  std::vector<std::unique_ptr<Stub>> last;
+  last.push_back(MakeStub(R"({"match":{"sql":"U"},"answer":{"rowCount":3}})"));
+  EXPECT_EQ(registry.Add(std::move(last)).value()[0].stub->name(), "stubs/3");
+}
+
 TEST_F(StubRegistryTest, KnowsNames) {
   for (const char* good : {"stubs/1", "stubs/a-B_c.9"}) {
     EXPECT_TRUE(IsStubName(good)) << good;

@@ -134,6 +134,15 @@ class ControlTest : public ::testing::TestWithParam<Transport> {
                                                        request);
   }
 
+  absl::StatusOr<api::ResultSet> Execute(absl::string_view request) {
+    return ToResponse<api::ResultSet>(
+        caller_->Call(*api::Session::descriptor()
+                           ->file()
+                           ->FindServiceByName("Spanner")
+                           ->FindMethodByName("ExecuteSql"),
+                      FromText<api::ExecuteSqlRequest>(request)));
+  }
+
   std::vector<std::string> LeakedNames(absl::string_view request = "") {
     std::vector<std::string> names;
     const auto response = Leaks(request);
@@ -668,11 +677,12 @@ TEST_P(ControlTest, ResetBringsBackTheBeginning) {
   Advance(absl::Minutes(30));
   emulator().clock().Run();
   const auto response = Reset().value();
-  EXPECT_THAT(response.parts(),
-              ElementsAre(v1::ResetRequest::CLOCK, v1::ResetRequest::SESSIONS,
-                          v1::ResetRequest::SESSION_COUNTS,
-                          v1::ResetRequest::AUTH_POLICY,
-                          v1::ResetRequest::AUTH_REPORT));
+  EXPECT_THAT(
+      response.parts(),
+      ElementsAre(v1::ResetRequest::CLOCK, v1::ResetRequest::SESSIONS,
+                  v1::ResetRequest::SESSION_COUNTS, v1::ResetRequest::STUBS,
+                  v1::ResetRequest::AUTH_POLICY,
+                  v1::ResetRequest::AUTH_REPORT));
   EXPECT_EQ(response.deleted_session_count(), 2);
   EXPECT_FALSE(Alive(name));
   EXPECT_FALSE(Alive(multiplexed));
@@ -712,12 +722,75 @@ TEST_P(ControlTest, AScopedResetLeavesTheClockAndOthersAlone) {
   Advance(absl::Minutes(1));
   const auto response = Reset(absl::StrCat("scope: '", kInstance, "'")).value();
   EXPECT_THAT(response.parts(), ElementsAre(v1::ResetRequest::SESSIONS,
-                                            v1::ResetRequest::SESSION_COUNTS));
+                                            v1::ResetRequest::SESSION_COUNTS,
+                                            v1::ResetRequest::STUBS));
   EXPECT_EQ(response.deleted_session_count(), 1);
   EXPECT_FALSE(Alive(mine));
   EXPECT_TRUE(Alive(other));
   EXPECT_EQ(ToTime(GetClock()->time()), StartTime() + absl::Minutes(1));
   EXPECT_THAT(GetCounts()->total(), Counts(1, 0, 0, 1));
+}
+
+TEST_P(ControlTest, AResetBringsBackTheStubsOfTheScript) {
+  constexpr char kScript[] = R"(
+      stubs { match { sql: 'S' } answer { row_count: 1 } }
+      stubs {
+        name: 'stubs/mine' match { sql: 'T' scope: 'projects/p' }
+        times: 1 answer { row_count: 2 }
+      })";
+  StartWith({.script = kScript});
+  const auto names = [this] {
+    std::vector<std::string> names;
+    for (const auto& entry : emulator().stubs().List(0, 100)) {
+      names.push_back(entry.stub->name());
+    }
+    return names;
+  };
+  const auto rows_changed = [this](const std::string& session,
+                                   absl::string_view sql) {
+    const auto result = Execute(
+        absl::StrCat("session: '", session, "' sql: '", sql,
+                     "' seqno: 1 transaction { begin { read_write {} } }"));
+    return result.ok() ? result->stats().row_count_exact() : -1;
+  };
+  const auto add = [this] {
+    return emulator()
+        .AddStub(OnSql("S").Scope(std::string(kDatabase)).RowCount(3))
+        .value();
+  };
+  std::string session = Create();
+  EXPECT_EQ(rows_changed(session, "S"), 1);
+  EXPECT_EQ(rows_changed(session, "T"), 2);
+  EXPECT_EQ(rows_changed(session, "T"), -1);  // Its times are over.
+  EXPECT_EQ(add().name(), "stubs/2");
+  EXPECT_EQ(rows_changed(session, "S"), 3);
+
+  // With a scope, those in it go; none comes back.
+  EXPECT_THAT(Reset("parts: STUBS scope: 'projects/q'"), IsOk());
+  EXPECT_THAT(names(), ElementsAre("stubs/1", "stubs/mine", "stubs/2"));
+  EXPECT_THAT(
+      Reset(absl::StrCat("parts: STUBS scope: '", kInstance, "'"))->parts(),
+      ElementsAre(v1::ResetRequest::STUBS));
+  EXPECT_THAT(names(), ElementsAre("stubs/1", "stubs/mine"));
+  EXPECT_THAT(Reset("scope: 'projects/p'"), IsOk());
+  EXPECT_THAT(names(), ElementsAre("stubs/1"));
+  session = Create();
+  EXPECT_EQ(rows_changed(session, "S"), 1);
+
+  // Without one, all begin anew; numbers go on.
+  const StubHandle own = add();
+  EXPECT_EQ(own.name(), "stubs/3");
+  EXPECT_THAT(Reset("parts: STUBS")->parts(),
+              ElementsAre(v1::ResetRequest::STUBS));
+  EXPECT_THAT(names(), ElementsAre("stubs/1", "stubs/mine"));
+  EXPECT_EQ(emulator().stubs().Find("stubs/1")->hit_count, 0);
+  EXPECT_FALSE(own.Delete());
+  EXPECT_EQ(rows_changed(session, "S"), 1);
+  EXPECT_EQ(rows_changed(session, "T"), 2);
+  EXPECT_EQ(add().name(), "stubs/4");
+  EXPECT_THAT(Reset(), IsOk());
+  EXPECT_THAT(names(), ElementsAre("stubs/1", "stubs/mine"));
+  EXPECT_EQ(emulator().stubs().Find("stubs/mine")->hit_count, 0);
 }
 
 TEST_P(ControlTest, ResetsThatMakeNoSenseAreInvalidAndDoNothing) {
@@ -730,11 +803,11 @@ TEST_P(ControlTest, ResetsThatMakeNoSenseAreInvalidAndDoNothing) {
            {"parts: CLOCK parts: SESSION_COUNTS",
             "parts must have SESSIONS beside CLOCK"},
            {"parts: SESSIONS parts: PART_UNSPECIFIED",
-            "parts[1] must be CLOCK, SESSIONS, SESSION_COUNTS, AUTH_POLICY or "
-            "AUTH_REPORT, but is 0"},
+            "parts[1] must be CLOCK, SESSIONS, SESSION_COUNTS, STUBS, "
+            "AUTH_POLICY or AUTH_REPORT, but is 0"},
            {"parts: 99",
-            "parts[0] must be CLOCK, SESSIONS, SESSION_COUNTS, AUTH_POLICY or "
-            "AUTH_REPORT, but is 99"},
+            "parts[0] must be CLOCK, SESSIONS, SESSION_COUNTS, STUBS, "
+            "AUTH_POLICY or AUTH_REPORT, but is 99"},
            {"parts: AUTH_POLICY scope: 'projects/p'",
             "parts must not have AUTH_POLICY or AUTH_REPORT where there is a "
             "scope"},
@@ -953,7 +1026,8 @@ TEST_P(ControlTest, EverythingGoesInCpp) {
   const auto result = emulator().Reset({.scope = database.instance()});
   ASSERT_THAT(result, IsOk());
   EXPECT_THAT(result->parts,
-              ElementsAre(ResetPart::kSessions, ResetPart::kSessionCounts));
+              ElementsAre(ResetPart::kSessions, ResetPart::kSessionCounts,
+                          ResetPart::kStubs));
   EXPECT_EQ(result->deleted_sessions, 1);
   EXPECT_THAT(
       emulator().Reset({.parts = {ResetPart::kClock}}),
