@@ -232,8 +232,6 @@ Problem SessionTransactions::Use(const TransactionCall& call,
   if (selector.kind == TransactionSelector::Kind::kSingleUse) {
     return UseSingle(call, grant);
   }
-  const bool is_dml =
-      call.use == TransactionUse::kDml || call.use == TransactionUse::kBatchDml;
   Transaction* transaction;
   Problem problem;
   if (selector.kind == TransactionSelector::Kind::kBegin) {
@@ -252,7 +250,7 @@ Problem SessionTransactions::Use(const TransactionCall& call,
     grant.id = selector.id;
     grant.kind = transaction->kind;
   }
-  if (is_dml && transaction->state == State::kOpen) {
+  if (IsDml(call.use) && transaction->state == State::kOpen) {
     problem = Note(*transaction, call, grant);
   } else {
     problem = CheckOpen(*transaction);
@@ -282,14 +280,17 @@ void SessionTransactions::Answered(absl::string_view id, int64_t seqno,
   }
 }
 
-void SessionTransactions::TakeBack(absl::string_view id, int64_t seqno) {
+void SessionTransactions::TakeBack(absl::string_view id,
+                                   const TransactionCall& call) {
   Problem problem;
   Transaction* transaction = Find(id, problem);
-  if (transaction == nullptr || transaction->replays == nullptr) return;
-  std::erase_if(*transaction->replays, [seqno](const Replay& replay) {
-    return replay.seqno == seqno;
+  if (transaction == nullptr) return;
+  // No other call can have set it, as nothing comes after the last statement.
+  if (call.last_statement) transaction->had_last_statement = false;
+  if (!IsDml(call.use) || transaction->replays == nullptr) return;
+  std::erase_if(*transaction->replays, [&call](const Replay& replay) {
+    return replay.seqno == call.seqno;
   });
-  transaction->had_last_statement = false;
 }
 
 Problem SessionTransactions::Commit(absl::string_view id,
@@ -355,7 +356,9 @@ Problem SessionTransactions::CommitSingleUse(const TransactionOptions& options,
 Problem SessionTransactions::Rollback(absl::string_view id) {
   Problem problem;
   Transaction* transaction = Find(id, problem);
-  if (transaction == nullptr) return problem;
+  if (transaction == nullptr) {
+    return problem == Problem::kOtherSession ? problem : Problem::kNone;
+  }
   if (transaction->kind != TransactionKind::kReadWrite) {
     return Problem::kNoCommitNorRollback;
   }
@@ -365,11 +368,10 @@ Problem SessionTransactions::Rollback(absl::string_view id) {
       return Problem::kNone;
     case State::kRolledBack:
     case State::kAborted:
+    case State::kReplaced:
       return Problem::kNone;
     case State::kCommitted:
       return Problem::kRollbackAfterCommit;
-    case State::kReplaced:
-      return Problem::kReplaced;
   }
   return Problem::kNone;
 }

@@ -69,6 +69,10 @@ enum class TransactionUse : uint8_t {
   kPartition,  // Divide a read or a query.
 };
 
+inline bool IsDml(TransactionUse use) {
+  return use == TransactionUse::kDml || use == TransactionUse::kBatchDml;
+}
+
 struct TransactionCall {
   TransactionUse use = TransactionUse::kRead;
   TransactionSelector selector = {};
@@ -246,9 +250,9 @@ class SessionTransactions {
   // Keeps the answer to DML for replays; as long as it is missing, a replay is
   // kSeqnoPending. No effect if the transaction has ended meanwhile.
   void Answered(absl::string_view id, int64_t seqno, std::any answer);
-  // DML that has failed: as if it had not been asked for, so that the same
-  // request, or another with its seqno, is executed.
-  void TakeBack(absl::string_view id, int64_t seqno);
+  // A call that has failed: as if it had not been, so that the same request, or
+  // another DML statement with its seqno, is executed.
+  void TakeBack(absl::string_view id, const TransactionCall& call);
 
   // Commits. Of one that is committed, the same answer again.
   TransactionProblem Commit(absl::string_view id, const CommitCall& call,
@@ -258,7 +262,8 @@ class SessionTransactions {
                                      const CommitCall& call,
                                      CommitGrant& grant);
 
-  // Of one that has been rolled back or aborted, nothing more.
+  // Of one that is no more, or of which nobody knows, nothing; only a committed
+  // one, or that of another session, is a problem.
   TransactionProblem Rollback(absl::string_view id);
 
   // Makes an open transaction that writes end as if its locks had been taken by

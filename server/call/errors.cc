@@ -127,7 +127,8 @@ absl::Status MultiplexedSessionDeleted() {
 
 absl::Status TransactionNotFound(absl::string_view id) {
   return Make(absl::StatusCode::kNotFound,
-              absl::StrCat("Transaction not found: ", absl::CHexEscape(id)));
+              absl::StrCat("Transaction not found: ",
+                           absl::CHexEscape(id.substr(0, kMaxTextBytes))));
 }
 
 absl::Status TransactionOfOtherSession() {
@@ -170,11 +171,10 @@ absl::Status UseAfterLastStatement() {
       "said to be its last; it can be committed or rolled back.");
 }
 
-absl::Status TransactionAborted() {
+absl::Status TransactionAborted(absl::string_view message) {
   google::rpc::RetryInfo info;
   info.mutable_retry_delay()->set_nanos(kRetryDelayNanos);
-  return Make(absl::StatusCode::kAborted, "Transaction was aborted.",
-              "RetryInfo", info);
+  return Make(absl::StatusCode::kAborted, message, "RetryInfo", info);
 }
 
 absl::Status NoCommitNorRollback() {
@@ -191,9 +191,9 @@ absl::Status DmlInReadOnlyTransaction() {
 }
 
 absl::Status StatementNotDml(int index, absl::string_view sql) {
-  return Make(
-      absl::StatusCode::kInvalidArgument,
-      absl::StrCat("Statement ", index, ": '", sql, "' is not valid DML."));
+  return Make(absl::StatusCode::kInvalidArgument,
+              absl::StrCat("Statement ", index, ": '", Cut(sql),
+                           "' is not valid DML."));
 }
 
 absl::Status NotDmlInPartitionedDml() {
@@ -388,6 +388,20 @@ absl::Status NotScripted(absl::string_view call, absl::string_view stub_json) {
   return Make(
       absl::StatusCode::kInvalidArgument,
       absl::StrCat("No stub matches ", call, "; this one would: ", stub_json));
+}
+
+absl::Status StubOnlyPartitions(absl::string_view name) {
+  return Make(
+      absl::StatusCode::kInvalidArgument,
+      absl::StrCat(name,
+                   " has only partitions, which calls with a partition_token "
+                   "get; give the answer itself rows for other calls"));
+}
+
+absl::Status ResultTooLarge() {
+  return Make(absl::StatusCode::kFailedPrecondition,
+              "Result set too large. Result sets larger than 10 MiB can only "
+              "be read by ExecuteStreamingSql or StreamingRead.");
 }
 
 absl::Status StubOnlyStreams(absl::string_view name) {

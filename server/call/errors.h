@@ -52,7 +52,8 @@ absl::Status CommitAfterRollback();
 absl::Status RollbackAfterCommit();
 absl::Status UseAfterLastStatement();
 // ABORTED with google.rpc.RetryInfo, for which clients look.
-absl::Status TransactionAborted();
+absl::Status TransactionAborted(
+    absl::string_view message = "Transaction was aborted.");
 // FAILED_PRECONDITION for what is read-only or partitioned DML.
 absl::Status NoCommitNorRollback();
 // INVALID_ARGUMENT for what a kind of transaction does not do.
@@ -121,6 +122,9 @@ absl::Status StubExists(absl::string_view name);
 absl::Status NotScripted(absl::string_view call, absl::string_view stub_json);
 // INVALID_ARGUMENT for a unary call that a stub matches which can only stream.
 absl::Status StubOnlyStreams(absl::string_view name);
+absl::Status StubOnlyPartitions(absl::string_view name);
+// For a result that is not streamed.
+absl::Status ResultTooLarge();
 
 // UNIMPLEMENTED for a method of a served service, by its full name, that has no
 // handler.

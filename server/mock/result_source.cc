@@ -144,6 +144,8 @@ ResultSource::ResultSource(StubResult result, const ResultOptions& options)
   // No partition without rows has any use for them, nor has a plan.
   if (answer_.messages == nullptr && place_.row > row_count_) {
     place_.row = row_count_;
+    place_.column = 0;
+    place_.in_value.clear();
   }
 }
 
@@ -159,7 +161,13 @@ bool ResultSource::Next(api::PartialResultSet& message) {
     return false;
   }
   message.Clear();
-  if (first) *message.mutable_metadata() = answer_.metadata;
+  if (first) {
+    *message.mutable_metadata() = answer_.metadata;
+    if (answer_.is_whole && answer_.proto->result_set().has_precommit_token()) {
+      *message.mutable_precommit_token() =
+          answer_.proto->result_set().precommit_token();
+    }
+  }
   if (answer_.bytes_per_message > 0) {
     AddParts(message);
   } else {
@@ -189,19 +197,31 @@ bool ResultSource::NextScripted(api::PartialResultSet& message) {
 void ResultSource::AddRows(api::PartialResultSet& message) {
   int64_t bytes = 0;
   int32_t rows = 0;
-  while (place_.row < row_count_) {
-    if (answer_.rows_per_message > 0 ? rows == answer_.rows_per_message
-                                     : bytes >= kDefaultMessageBytes) {
+  const int64_t most = answer_.rows_per_message > 0 ? int64_t{kMaxResultBytes}
+                                                    : kDefaultMessageBytes;
+  FinishRow(message);
+  while (place_.row < row_count_ && bytes < most) {
+    if (answer_.rows_per_message > 0 && rows == answer_.rows_per_message) {
       return;
     }
     const google::protobuf::ListValue& row = answer_.row(place_.row);
     message.mutable_values()->MergeFrom(row.values());
-    if (answer_.rows_per_message == 0) {
-      bytes += static_cast<int64_t>(row.ByteSizeLong());
-    }
+    bytes += static_cast<int64_t>(row.ByteSizeLong());
     ++rows;
     ++place_.row;
   }
+}
+
+void ResultSource::FinishRow(api::PartialResultSet& message) {
+  if (place_.column == 0 && place_.in_value.empty()) return;
+  const google::protobuf::ListValue& row = answer_.row(place_.row++);
+  for (; place_.column < row.values_size(); ++place_.column) {
+    int64_t budget = std::numeric_limits<int64_t>::max();
+    TakePart(row.values(place_.column), place_.in_value, budget,
+             *message.add_values());
+    place_.in_value.clear();
+  }
+  place_.column = 0;
 }
 
 void ResultSource::AddParts(api::PartialResultSet& message) {
@@ -229,7 +249,17 @@ absl::Status MakeResultSet(const StubResult& result,
   }
   *out.mutable_metadata() = answer.metadata;
   const int64_t rows = RowCount(answer, options);
-  for (int64_t i = 0; i < rows; ++i) *out.add_rows() = answer.row(i);
+  int64_t bytes = 0;
+  for (int64_t i = 0; i < rows; ++i) {
+    const google::protobuf::ListValue& row = answer.row(i);
+    bytes += static_cast<int64_t>(row.ByteSizeLong());
+    if (bytes > kMaxResultBytes) return errors::ResultTooLarge();
+    *out.add_rows() = row;
+  }
+  if (answer.is_whole && answer.proto->result_set().has_precommit_token()) {
+    *out.mutable_precommit_token() =
+        answer.proto->result_set().precommit_token();
+  }
   if (HasStats(answer, options)) {
     FillStats(answer, options, *out.mutable_stats());
   }

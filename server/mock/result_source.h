@@ -64,7 +64,8 @@ class ResultSource {
   ResultSource(StubResult result, const ResultOptions& options);
 
   // Makes `message` the next one. False at the end, with status() from then on.
-  // A stream without an error has at least one message.
+  // A stream without an error has at least one message, unless its messages are
+  // scripted.
   bool Next(google::spanner::v1::PartialResultSet& message);
   const absl::Status& status() const { return status_; }
 
@@ -72,6 +73,8 @@ class ResultSource {
   bool NextScripted(google::spanner::v1::PartialResultSet& message);
   // Fill `message`, and move place_; return when it has enough.
   void AddRows(google::spanner::v1::PartialResultSet& message);
+  // What is left of a row that an answer with parts has begun.
+  void FinishRow(google::spanner::v1::PartialResultSet& message);
   void AddParts(google::spanner::v1::PartialResultSet& message);
 
   const StubResult result_;  // Keeps the answer alive.

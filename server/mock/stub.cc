@@ -117,15 +117,25 @@ class StubReader {
     switch (match().call_case()) {
       case Match::kSql: {
         const std::string sql = FoldBlanks(match().sql());
+        is_dml_ = IsDml(match().sql());
         if (sql.empty()) return Invalid("match.sql", "must not be empty");
         stub_.key_ = absl::StrCat(std::string(1, kStatementKey), sql);
         return absl::OkStatus();
       }
       case Match::kSqlPrefix:
         stub_.key_ = std::string(1, kLooseKey);
+        is_dml_ = IsDml(match().sql_prefix());
         stub_.prefix_ = FoldBlanks(match().sql_prefix());
         if (stub_.prefix_.empty()) {
           return Invalid("match.sql_prefix", "must not be empty");
+        }
+        // At the end, a blank is the end of a word; in quotes, it is still
+        // there.
+        if (const auto is_blank =
+                [](unsigned char c) { return absl::ascii_isspace(c); };
+            is_blank(match().sql_prefix().back()) &&
+            !is_blank(stub_.prefix_.back())) {
+          stub_.prefix_ += ' ';
         }
         return absl::OkStatus();
       case Match::kSqlPattern:
@@ -217,6 +227,10 @@ class StubReader {
                      "nothing");
     }
     answer.has_result = forms > 0;
+    answer.only_partitions =
+        !proto.partitions().empty() && proto.rows().empty() &&
+        !proto.has_row_count() && !proto.has_result_set() &&
+        proto.partial_result_sets().empty() && !proto.has_error();
     if (proto.has_error()) {
       if (absl::Status s = ReadError(at("error"), proto.error(), answer.error);
           !s.ok()) {
@@ -282,6 +296,12 @@ class StubReader {
     }
     status = absl::Status(static_cast<absl::StatusCode>(error.code()),
                           error.message());
+    // As Spanner always says when to try again.
+    if (absl::IsAborted(status) && error.details().empty()) {
+      status = error.message().empty()
+                   ? errors::TransactionAborted()
+                   : errors::TransactionAborted(error.message());
+    }
     size_t bytes = 0;
     for (int i = 0; i < error.details_size(); ++i) {
       const google::protobuf::Any& detail = error.details(i);
@@ -312,6 +332,10 @@ class StubReader {
     }
     answer.rows_per_message = chunking.rows_per_message();
     answer.bytes_per_message = chunking.bytes_per_message();
+    if (answer.bytes_per_message > kMaxResultBytes) {
+      return Invalid(absl::StrCat(field, ".bytes_per_message"),
+                     absl::StrCat("must be at most ", kMaxResultBytes));
+    }
     if (chunking.size_case() == v1::Stub::Chunking::SIZE_NOT_SET) {
       return Invalid(field,
                      "must have one of rows_per_message and bytes_per_message");
@@ -325,9 +349,8 @@ class StubReader {
     return absl::OkStatus();
   }
 
-  static absl::Status ReadRows(const std::string& field,
-                               const StubAnswer* outer, v1::Stub::Answer& proto,
-                               StubAnswer& answer) {
+  absl::Status ReadRows(const std::string& field, const StubAnswer* outer,
+                        v1::Stub::Answer& proto, StubAnswer& answer) {
     const auto at = [&field](absl::string_view name) {
       return absl::StrCat(field, ".", name);
     };
@@ -378,6 +401,9 @@ class StubReader {
     }
     if (proto.has_row_count()) {
       answer.stats.set_row_count_exact(proto.row_count());
+    } else if (is_dml_ && !proto.columns().empty()) {
+      // THEN RETURN gives each row that was changed.
+      answer.stats.set_row_count_exact(answer.row_count());
     }
     if (proto.has_query_plan()) {
       *answer.stats.mutable_query_plan() = proto.query_plan();
@@ -408,6 +434,7 @@ class StubReader {
   }
 
   Stub& stub_;
+  bool is_dml_ = false;
 };
 
 bool IsStubName(absl::string_view name) {
@@ -454,9 +481,6 @@ std::string Stub::Mismatch(const StubCall& call) const {
   if (!prefix_.empty() && !absl::StartsWith(call.sql, prefix_)) {
     return "sql_prefix";
   }
-  if (pattern_ != nullptr && !RE2::FullMatch(call.sql, *pattern_)) {
-    return "sql_pattern";
-  }
   if (match.transaction_kind() != Match::TRANSACTION_KIND_UNSPECIFIED &&
       match.transaction_kind() != call.transaction_kind) {
     return "transaction_kind";
@@ -481,6 +505,10 @@ std::string Stub::Mismatch(const StubCall& call) const {
       std::find(call.tables.begin(), call.tables.end(),
                 match.batch_write().table()) == call.tables.end()) {
     return "table";
+  }
+  // At last, as it takes the longest.
+  if (pattern_ != nullptr && !RE2::FullMatch(call.sql, *pattern_)) {
+    return "sql_pattern";
   }
   return "";
 }

@@ -21,6 +21,10 @@
 
 namespace spanner_session_emulator {
 
+// Of the rows of a message, or of a result that is not streamed: what Spanner's
+// API allows for the latter. A row that is longer is a message by itself.
+inline constexpr int32_t kMaxResultBytes = 10 << 20;
+
 // What a call gets. Refers to the stub's proto, so that rows are there once.
 struct StubAnswer {
   using Rows = google::protobuf::RepeatedPtrField<google::protobuf::ListValue>;
@@ -36,6 +40,8 @@ struct StubAnswer {
       google::spanner::v1::PartialResultSet>* messages = nullptr;
   // Whether there is any of the above.
   bool has_result = false;
+  // Whether there are partitions, and no rows for calls without a partition.
+  bool only_partitions = false;
   // Whether `stats` are for all calls, whatever they ask for.
   bool is_whole = false;
   absl::Status error;  // At the end.

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "server/call/errors.h"
 #include "server/mock/statement_text.h"
@@ -16,7 +18,7 @@ namespace spanner_session_emulator {
 namespace {
 
 // How many stubs are looked at to tell why none has matched.
-constexpr int kMaxNearMisses = 1000;
+constexpr size_t kMaxNearMisses = 1000;
 
 // What every client library may ask for, and what it gets. In lower case.
 struct BuiltInStatement {
@@ -62,7 +64,11 @@ bool Lies(absl::string_view inner, absl::string_view outer) {
 // The number of the built-in stub for a call, if there is one.
 std::optional<int64_t> BuiltInNumber(const StubCall& call) {
   if (call.kind != StubCall::Kind::kStatement) return std::nullopt;
-  absl::string_view sql = call.sql;
+  constexpr size_t kLongest = 200;
+  if (call.sql.size() > kLongest) return std::nullopt;
+  const std::string spaced =
+      absl::StrReplaceAll(call.sql, {{" =", "="}, {"= ", "="}, {" = ", "="}});
+  absl::string_view sql = spaced;
   absl::ConsumeSuffix(&sql, ";");
   sql = absl::StripTrailingAsciiWhitespace(sql);
   for (size_t i = 0; i < std::size(kBuiltIn); ++i) {
@@ -81,13 +87,25 @@ auto FindMessage(const google::protobuf::RepeatedPtrField<
   });
 }
 
+// Whether any of its answers is scripted message by message.
+bool HasMessages(const Stub& stub) {
+  for (int64_t i = 0; i < stub.answer_count(); ++i) {
+    const StubAnswer& answer = stub.answer(i);
+    if (answer.messages != nullptr) return true;
+    for (const StubAnswer& partition : answer.partitions) {
+      if (partition.messages != nullptr) return true;
+    }
+  }
+  return false;
+}
+
 // What stub and call do not have in common at all.
 constexpr absl::string_view kOther = "other";
 
 // Which field of its match keeps the stub from a call, its times aside; empty
 // if none does.
-std::string WhyNot(const StubCall& call, const Stub& stub) {
-  const StubKeys keys = KeysOf(call);
+std::string WhyNot(const StubCall& call, const StubKeys& keys,
+                   const Stub& stub) {
   if (stub.key() != keys.exact && stub.key() != keys.loose) {
     return absl::EqualsIgnoreCase(stub.key(), keys.exact)
                ? "upper and lower case"
@@ -180,8 +198,11 @@ void StubRegistry::RemoveFromIndex(const Item& item) {
   if (by_values == by_facets->second.end()) return;
   const auto items = by_values->second.find(item.stub->facet_values());
   if (items == by_values->second.end()) return;
-  const auto it = std::find(items->second.begin(), items->second.end(), &item);
-  if (it == items->second.end()) return;  // Spent before.
+  const auto it = std::lower_bound(
+      items->second.begin(), items->second.end(), item.number,
+      [](const Item* a, int64_t number) { return a->number < number; });
+  // If not, it was spent before.
+  if (it == items->second.end() || *it != &item) return;
   items->second.erase(it);
   if (items->second.empty()) by_values->second.erase(items);
   if (by_values->second.empty()) by_facets->second.erase(by_values);
@@ -225,7 +246,15 @@ bool StubRegistry::Delete(absl::string_view name) {
 }
 
 int64_t StubRegistry::DeleteAll(const Scope& scope) {
+  // Destroyed when the lock is given back.
+  std::map<int64_t, Item> all;
   MutexLock lock(&mu_);
+  if (scope.is_everything()) {
+    indexes_.clear();
+    by_name_.clear();
+    all.swap(items_);
+    return static_cast<int64_t>(all.size());
+  }
   int64_t count = 0;
   for (auto it = items_.begin(); it != items_.end();) {
     const Item& item = it->second;
@@ -298,11 +327,13 @@ std::optional<StubResult> StubRegistry::At(const StubCall& call,
     if (BuiltInNumber(call) != place.stub) return std::nullopt;
     result.stub = built_in_.at(place.stub);
   } else {
-    MutexLock lock(&mu_);
-    const auto it = items_.find(place.stub);
-    if (it == items_.end()) return std::nullopt;
-    result.stub = it->second.stub;
-    if (!WhyNot(call, *result.stub).empty()) return std::nullopt;
+    {
+      MutexLock lock(&mu_);
+      const auto it = items_.find(place.stub);
+      if (it == items_.end()) return std::nullopt;
+      result.stub = it->second.stub;
+    }
+    if (!WhyNot(call, KeysOf(call), *result.stub).empty()) return std::nullopt;
   }
   if (!result.IsValid()) return std::nullopt;
   return result;
@@ -330,8 +361,10 @@ std::optional<StubResult> StubRegistry::Resume(const StubCall& call,
     }
   } else if (!from_messages) {
     place.row = std::min(from->place.row, next->answer().row_count());
-    place.column = from->place.column;
-    place.in_value = from->place.in_value;
+    if (place.row == from->place.row) {
+      place.column = from->place.column;
+      place.in_value = from->place.in_value;
+    }
   }
   return next->IsValid() ? next : std::nullopt;
 }
@@ -343,10 +376,11 @@ std::optional<StubResult> StubRegistry::PlaceOf(const StubCall& call,
     if (auto result = At(call, *place)) return result;
   }
   // One that a stub's messages have. The latest such stub that matches.
-  MutexLock lock(&mu_);
-  for (auto it = items_.rbegin(); it != items_.rend(); ++it) {
-    const std::shared_ptr<const Stub>& stub = it->second.stub;
-    StubResult result{.stub = stub, .place = {.stub = it->first}};
+  const StubKeys keys = KeysOf(call);
+  for (const auto& [number, stub] :
+       Latest(std::numeric_limits<size_t>::max())) {
+    if (!HasMessages(*stub) || !WhyNot(call, keys, *stub).empty()) continue;
+    StubResult result{.stub = stub, .place = {.stub = number}};
     for (; result.place.answer < stub->answer_count(); ++result.place.answer) {
       const int partitions =
           static_cast<int>(stub->answer(result.place.answer).partitions.size());
@@ -356,7 +390,6 @@ std::optional<StubResult> StubRegistry::PlaceOf(const StubCall& call,
         if (messages == nullptr) continue;
         const auto message = FindMessage(*messages, token);
         if (message == messages->end()) continue;
-        if (!WhyNot(call, *stub).empty()) continue;
         result.place.row = std::distance(messages->begin(), message) + 1;
         return result;
       }
@@ -365,26 +398,31 @@ std::optional<StubResult> StubRegistry::PlaceOf(const StubCall& call,
   return std::nullopt;
 }
 
+std::vector<std::pair<int64_t, std::shared_ptr<const Stub>>>
+StubRegistry::Latest(size_t limit) const {
+  std::vector<std::pair<int64_t, std::shared_ptr<const Stub>>> stubs;
+  MutexLock lock(&mu_);
+  for (auto it = items_.rbegin(); it != items_.rend() && stubs.size() < limit;
+       ++it) {
+    stubs.emplace_back(it->first, it->second.stub);
+  }
+  return stubs;
+}
+
 std::optional<StubResult> StubRegistry::Partition(
     const StubCall& call, const ResultPlace& partition) const {
   return At(call, partition);
 }
 
 absl::Status StubRegistry::NotScripted(const StubCall& call) const {
+  const StubKeys keys = KeysOf(call);
   std::string near;
-  {
-    MutexLock lock(&mu_);
-    int looked_at = 0;
-    for (auto it = items_.rbegin();
-         it != items_.rend() && looked_at < kMaxNearMisses; ++it, ++looked_at) {
-      const Item& item = it->second;
-      std::string why = WhyNot(call, *item.stub);
-      if (why.empty()) why = "times, which are used up";
-      if (why == kOther) continue;
-      near = absl::StrCat(" (", item.stub->name(), " does not, for its ", why,
-                          ")");
-      break;
-    }
+  for (const auto& [number, stub] : Latest(kMaxNearMisses)) {
+    std::string why = WhyNot(call, keys, *stub);
+    if (why == kOther) continue;
+    if (why.empty()) why = "times, which are used up";
+    near = absl::StrCat(" (", stub->name(), " does not, for its ", why, ")");
+    break;
   }
   return errors::NotScripted(absl::StrCat(DescribeCall(call), near),
                              StubJson(call));

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -106,6 +107,10 @@ class StubRegistry {
   // The latest that matches and is newer than `best`, or `best`.
   static Item* Latest(const StubCall& call, const Index& index,
                       absl::string_view key, Item* best);
+  // By number, the latest first, so that they can be looked at without the
+  // lock.
+  std::vector<std::pair<int64_t, std::shared_ptr<const Stub>>> Latest(
+      size_t limit) const;
   // Where a token comes from.
   std::optional<StubResult> PlaceOf(const StubCall& call,
                                     absl::string_view token) const;

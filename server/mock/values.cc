@@ -28,11 +28,11 @@ namespace api = ::google::spanner::v1;
 using google::protobuf::ListValue;
 using google::protobuf::Value;
 
-// Up to here, every integer is a double of its own.
+// Below this, every integer is a double of its own.
 constexpr double kMaxExact = 9007199254740992.0;  // 2^53.
 
 std::optional<int64_t> ExactInteger(double number) {
-  if (!(std::abs(number) <= kMaxExact) || number != std::trunc(number)) {
+  if (!(std::abs(number) < kMaxExact) || number != std::trunc(number)) {
     return std::nullopt;
   }
   return static_cast<int64_t>(number);
@@ -128,7 +128,7 @@ class Encoder {
 
   absl::Status EncodeInteger() {
     constexpr absl::string_view kExpected =
-        "a number without a fraction, beyond 2^53 as a string,";
+        "a number without a fraction, from 2^53 on as a string,";
     int64_t number = 0;
     if (value_.has_number_value()) {
       const std::optional<int64_t> exact = ExactInteger(value_.number_value());

@@ -55,6 +55,11 @@ absl::Status ValidateCreate(Call& call) {
           call.method().name, "stub_id",
           "must have 1 to 63 letters, digits, `-`, `_` and `.`");
     }
+    if (!request.stub().name().empty() && request.stub().name() != name) {
+      return errors::InvalidField(call.method().name, "stub_id",
+                                  "must be that of stub.name, if both are "
+                                  "there");
+    }
     (*stub)->set_name(std::move(name));
   }
   auto stubs = std::make_shared<Stubs>();

@@ -11,10 +11,6 @@ namespace {
 
 namespace api = ::google::spanner::v1;
 
-bool IsDmlUse(TransactionUse use) {
-  return use == TransactionUse::kDml || use == TransactionUse::kBatchDml;
-}
-
 }  // namespace
 
 const TransactionCall& PreparedTransaction(const Call& call) {
@@ -42,8 +38,9 @@ void Execution::Finish(const Call& call, const TransactionGrant& grant,
                        const absl::Status& status, std::any answer) const {
   if (grant.id.empty()) return;
   const TransactionCall& transaction = PreparedTransaction(call);
-  const bool is_dml = IsDmlUse(transaction.use);
-  if (status.ok() && (!is_dml || grant.replay.has_value())) return;
+  if (status.ok() && (!IsDml(transaction.use) || grant.replay.has_value())) {
+    return;
+  }
   resources.store->UseTransactions(
       call.session(), [&](SessionTransactions& transactions) {
         if (status.ok()) {
@@ -52,16 +49,15 @@ void Execution::Finish(const Call& call, const TransactionGrant& grant,
           transactions.Discard(grant.id);
         } else if (absl::IsAborted(status)) {
           transactions.Abort(grant.id);
-        } else if (is_dml) {
-          transactions.TakeBack(grant.id, transaction.seqno);
+        } else {
+          transactions.TakeBack(grant.id, transaction);
         }
       });
 }
 
-void Execution::EndStream(const SessionName& session,
-                          const TransactionGrant& grant,
-                          const TransactionCall& transaction,
-                          const absl::Status& status) const {
+void Execution::End(const SessionName& session, const TransactionGrant& grant,
+                    const TransactionCall& transaction,
+                    const absl::Status& status) const {
   // Whether it lives does not matter any more.
   if (status.ok() || grant.id.empty()) {
     resources.store->Use(session);
@@ -71,8 +67,8 @@ void Execution::EndStream(const SessionName& session,
       session, [&](SessionTransactions& transactions) {
         if (absl::IsAborted(status)) {
           transactions.Abort(grant.id);
-        } else if (IsDmlUse(transaction.use)) {
-          transactions.TakeBack(grant.id, transaction.seqno);
+        } else {
+          transactions.TakeBack(grant.id, transaction);
         }
       });
 }

@@ -29,18 +29,18 @@ struct Execution {
   // TransactionCall.
   absl::StatusOr<TransactionGrant> Use(Call& call) const;
 
-  // To be called with what has become of it, as long as no message was sent. Of
+  // To be called with what has become of it, before any message is sent. Of
   // DML without an error, `answer` is kept for replays. A transaction that was
   // begun for a call that failed is gone, and failed DML may come again; where
   // the call was ABORTED, so is its transaction.
   void Finish(const Call& call, const TransactionGrant& grant,
               const absl::Status& status, std::any answer) const;
 
-  // Ends a stream, which uses its session. After ABORTED, so is its
-  // transaction; other DML that breaks may come again.
-  void EndStream(const SessionName& session, const TransactionGrant& grant,
-                 const TransactionCall& transaction,
-                 const absl::Status& status) const;
+  // Ends a call that has told of its transaction, which uses its session. After
+  // ABORTED, so is the transaction; after another error it may come again.
+  void End(const SessionName& session, const TransactionGrant& grant,
+           const TransactionCall& transaction,
+           const absl::Status& status) const;
 };
 
 // For validators: set call.prepared. INVALID_ARGUMENT for a selector that

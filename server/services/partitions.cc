@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "google/spanner/v1/spanner.pb.h"
 #include "server/call/errors.h"
+#include "server/mock/statement_text.h"
 #include "server/services/transaction_protos.h"
 #include "server/services/unary.h"
 
@@ -27,18 +28,25 @@ absl::Status CheckOptions(const Call& call,
 
 absl::Status ValidateQuery(Call& call) {
   const auto& request = call.request<api::PartitionQueryRequest>();
+  if (IsDml(request.sql())) {
+    return errors::InvalidField(call.method().name, "sql",
+                                "must be a query, not DML");
+  }
   absl::Status status = PrepareStatement(call, TransactionUse::kPartition,
                                          request.sql(), request.transaction());
   status.Update(CheckOptions(call, request.partition_options()));
   return status;
 }
 
-// Columns may be missing here: the reads have them.
 absl::Status ValidateRead(Call& call) {
   const auto& request = call.request<api::PartitionReadRequest>();
   if (request.table().empty()) {
     return errors::InvalidField(call.method().name, "table",
                                 "must not be empty");
+  }
+  if (request.columns().empty()) {
+    return errors::InvalidField(call.method().name, "columns",
+                                "must name at least one column");
   }
   absl::Status status = PrepareTransaction(call, TransactionUse::kPartition,
                                            request.transaction());

@@ -54,6 +54,12 @@ ResultOptions OptionsOf(const api::ReadRequest& request, TransactionKind) {
 
 absl::Status ValidateSql(Call& call) {
   const auto& request = call.request<api::ExecuteSqlRequest>();
+  if (!api::ExecuteSqlRequest::QueryMode_IsValid(request.query_mode())) {
+    return errors::InvalidField(
+        call.method().name, "query_mode",
+        absl::StrCat("must be a mode that the API has, but is ",
+                     static_cast<int>(request.query_mode())));
+  }
   const bool is_dml = IsDml(request.sql());
   absl::Status status = PrepareStatement(
       call, is_dml ? TransactionUse::kDml : TransactionUse::kRead,
@@ -155,12 +161,16 @@ class ResultStream final : public ReplySource {
         transaction_(std::move(transaction)),
         source_(std::move(result), options) {}
 
+  // Wherever it ends: its reader may have gone.
+  ~ResultStream() override {
+    execution_.End(session_, grant_, transaction_, source_.status());
+  }
+
   ReplyStep Next() override {
     if (source_.Next(message_)) {
       if (std::exchange(first_, false)) FillTransaction(grant_, message_);
       return ReplyStep::Message(&message_);
     }
-    execution_.EndStream(session_, grant_, transaction_, source_.status());
     return ReplyStep::End(source_.status());
   }
 
@@ -173,6 +183,8 @@ class ResultStream final : public ReplySource {
   bool first_ = true;
   api::PartialResultSet message_;
 };
+
+using BatchReplay = std::shared_ptr<const api::ExecuteBatchDmlResponse>;
 
 class StatementMethods {
  public:
@@ -220,26 +232,30 @@ class StatementMethods {
                      api::ExecuteBatchDmlResponse& response) const {
     const auto grant = execution_.Use(call);
     if (!grant.ok()) return grant.status();
-    if (const auto* replay =
-            std::any_cast<api::ExecuteBatchDmlResponse>(&grant->replay)) {
-      response = *replay;
+    if (const auto* replay = std::any_cast<BatchReplay>(&grant->replay)) {
+      response = **replay;
     } else {
       absl::Status status;
       for (int i = 0; i < request.statements_size() && status.ok(); ++i) {
         api::ResultSet result;
         status = ExecuteDml(call, request, i, grant->kind, result);
         if (!status.ok()) break;
-        // Only the first has them, says the API.
+        // Only the first has metadata, and none has rows, says the API.
         if (i > 0) result.clear_metadata();
+        result.clear_rows();
         *response.add_result_sets() = std::move(result);
       }
       Fill(status, *response.mutable_status());
-      // A batch with an answer has not failed, unless there is nothing in it
-      // that could tell of a transaction, or that has been aborted.
-      const bool failed = absl::IsAborted(status) ||
-                          (grant->begun && response.result_sets().empty());
-      execution_.Finish(call, *grant, failed ? status : absl::OkStatus(),
-                        response);
+      if (!status.ok() && !response.result_sets().empty()) {
+        // The first result tells of the transaction, which so lives on.
+        execution_.End(call.session(), *grant, PreparedTransaction(call),
+                       status);
+      } else {
+        execution_.Finish(
+            call, *grant, status,
+            BatchReplay(std::make_shared<const api::ExecuteBatchDmlResponse>(
+                response)));
+      }
     }
     if (!response.result_sets().empty() && grant->begun) {
       SetTransaction(*grant, *response.mutable_result_sets(0)
@@ -295,7 +311,8 @@ class StatementMethods {
       }
       return invalid("resume_token",
                      "must be a resume_token of the same call, whose stub is "
-                     "still there");
+                     "still there; and if its answer ended with an error, the "
+                     "next must have that place, too");
     }
     if (partition.has_value()) {
       auto result = stubs.Partition(stub_call, *partition);
@@ -306,8 +323,11 @@ class StatementMethods {
       return *replay;
     }
     auto result = stubs.Answer(stub_call);
-    if (result.has_value()) return *std::move(result);
-    return stubs.NotScripted(stub_call);
+    if (!result.has_value()) return stubs.NotScripted(stub_call);
+    if (result->answer().only_partitions) {
+      return errors::StubOnlyPartitions(result->stub->name());
+    }
+    return *std::move(result);
   }
 
   const Execution execution_;

@@ -10,6 +10,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "google/protobuf/empty.pb.h"
 #include "google/spanner/v1/spanner.pb.h"
 #include "server/call/errors.h"
@@ -63,12 +64,51 @@ int64_t CountOf(const Mutations& mutations) {
   return count;
 }
 
+// What is wrong with a write, as `table must …`; empty: nothing.
+std::string ProblemOf(const api::Mutation::Write& write) {
+  if (write.table().empty()) return "table must not be empty";
+  for (int i = 0; i < write.values_size(); ++i) {
+    if (write.values(i).values_size() == write.columns_size()) continue;
+    return absl::StrCat("values[", i, "] must have ", write.columns_size(),
+                        " values, one for each column, but has ",
+                        write.values(i).values_size());
+  }
+  return "";
+}
+
+// The operation's field, and what is wrong with it, if anything is.
+std::pair<std::string, std::string> ProblemOf(const api::Mutation& mutation) {
+  switch (mutation.operation_case()) {
+    case api::Mutation::kInsert:
+      return {"insert", ProblemOf(mutation.insert())};
+    case api::Mutation::kUpdate:
+      return {"update", ProblemOf(mutation.update())};
+    case api::Mutation::kInsertOrUpdate:
+      return {"insert_or_update", ProblemOf(mutation.insert_or_update())};
+    case api::Mutation::kReplace:
+      return {"replace", ProblemOf(mutation.replace())};
+    case api::Mutation::kDelete:
+      return {"delete", mutation.delete_().table().empty()
+                            ? "table must not be empty"
+                            : ""};
+    default:
+      return {};
+  }
+}
+
 // `field` is that of the mutations.
 absl::Status CheckMutations(const Call& call, absl::string_view field,
                             const Mutations& mutations) {
   for (int i = 0; i < mutations.size(); ++i) {
     if (mutations[i].operation_case() != api::Mutation::OPERATION_NOT_SET) {
-      continue;
+      const auto [operation, problem] = ProblemOf(mutations[i]);
+      if (problem.empty()) continue;
+      const std::pair<absl::string_view, absl::string_view> field_and_problem =
+          absl::StrSplit(problem, absl::MaxSplits(' ', 1));
+      return errors::InvalidField(call.method().name,
+                                  absl::StrCat(field, "[", i, "].", operation,
+                                               ".", field_and_problem.first),
+                                  field_and_problem.second);
     }
     return errors::InvalidField(
         call.method().name, absl::StrCat(field, "[", i, "]"),
@@ -193,6 +233,9 @@ class BatchWriteSource final : public ReplySource {
         session_(session),
         scripted_(std::move(scripted)),
         replies_(scripted_.has_value() ? Scripted().size() : groups) {}
+
+  // Its end is a use of its session.
+  ~BatchWriteSource() override { resources_.store->Use(session_); }
 
   ReplyStep Next() override {
     if (next_ == replies_) {

@@ -125,7 +125,7 @@ class ServerStream
     if (ok) {
       Drive();
     } else {
-      End(absl::CancelledError());
+      EndCancelled();
     }
   }
 
@@ -138,7 +138,7 @@ class ServerStream
       if (state_ != State::kWaiting) return;  // The next write will fail.
       state_ = State::kDriven;
     }
-    End(absl::CancelledError());
+    EndCancelled();
   }
 
   void OnDone() override {
@@ -154,11 +154,16 @@ class ServerStream
   // client library calls again, up to twice, for any error that comes without.
   void End(absl::Status status) {
     status_ = std::move(status);
-    if (status_.ok() || has_written_ || absl::IsCancelled(status_)) {
+    if (status_.ok() || has_written_) {
       Finish();
     } else {
       this->StartSendInitialMetadata();
     }
+  }
+  // Of a call that nobody waits for any more.
+  void EndCancelled() {
+    status_ = absl::CancelledError();
+    Finish();
   }
   void Finish() { Reactor::Finish(ToGrpcStatus(status_, grpc_context_)); }
 
@@ -203,7 +208,7 @@ class ServerStream
       state_ = State::kDriven;
       if (!cancelled_) return false;
     }
-    End(absl::CancelledError());
+    EndCancelled();
     return true;
   }
 

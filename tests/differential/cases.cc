@@ -155,7 +155,8 @@ std::vector<Case> Cases() {
                {"Commit", "session: '{db}/sessions/s' transaction_id: 'x'"},
                {"Rollback", "session: '{db}/sessions/s' transaction_id: 'x'"},
                {"PartitionQuery", "session: '{db}/sessions/s' sql: 'SELECT 1'"},
-               {"PartitionRead", "session: '{db}/sessions/s' table: 't'"},
+               {"PartitionRead",
+                "session: '{db}/sessions/s' table: 't' columns: 'k'"},
            }},
       {.name = "SessionMissingInBatchWrite",
        .reason = "Every RPC looks for its session first, even one that does "

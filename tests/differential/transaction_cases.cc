@@ -141,7 +141,7 @@ std::vector<Case> TransactionCases() {
       {.name = "TransactionUnknown",
        .reason = "An id that is none is the request's fault, not the server's.",
        .steps = {Create(), Commit("garbage", kUnexpected, kUnknown),
-                 Rollback("garbage", kUnexpected, kUnknown),
+                 Rollback("garbage", kUnexpected, "OK google.protobuf.Empty"),
                  Query("id: 'garbage'", kUnexpected, kUnknown),
                  Dml("id: 'garbage'", 1, kUpdate, kUnexpected, kUnknown),
                  Batch("id: 'garbage'", 1, kUnexpected, kUnknown),
@@ -173,7 +173,7 @@ std::vector<Case> TransactionCases() {
        .steps = {Create(), Begin(kReadWrite), Begin(kReadWrite),
                  Query("id: '{t1}'", kDone, kReplaced),
                  Dml("id: '{t1}'", 1, kUpdate, kDone, kReplaced),
-                 Rollback("{t1}", "OK google.protobuf.Empty", kReplaced),
+                 Rollback("{t1}"),
                  Commit("{t1}",
                         "FAILED_PRECONDITION: Cannot commit a transaction "
                         "after it has been rolled back.",

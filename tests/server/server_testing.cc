@@ -201,7 +201,7 @@ std::string RequiredFields(absl::string_view method) {
     return "sql: 'SELECT 1' transaction { id: 'x' }";
   }
   if (method == "PartitionRead") {
-    return "table: 't' transaction { id: 'x' }";
+    return "table: 't' columns: 'c' transaction { id: 'x' }";
   }
   return "";
 }

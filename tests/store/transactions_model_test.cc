@@ -529,12 +529,12 @@ class Comparison {
         expected = Problem::kNoCommitNorRollback;
       } else if (transaction->state == State::kCommitted) {
         expected = Problem::kRollbackAfterCommit;
-      } else if (transaction->state == State::kReplaced) {
-        expected = Problem::kReplaced;
       } else if (transaction->open()) {
         transaction->state = State::kRolledBack;
         transaction->last_use = ++time_;
       }
+    } else if (expected != Problem::kOtherSession) {
+      expected = Problem::kNone;
     }
     EXPECT_EQ(real().Rollback(id), expected);
   }

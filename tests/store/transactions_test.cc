@@ -98,7 +98,8 @@ TEST_F(TransactionsTest, IdsThatNobodyWasGivenAreUnknown) {
     EXPECT_EQ(Use(regular_, BatchDml(ById(wrong))), Problem::kUnknown);
     EXPECT_EQ(Use(regular_, Partitioning(ById(wrong))), Problem::kUnknown);
     EXPECT_EQ(Commit(regular_, wrong), Problem::kUnknown);
-    EXPECT_EQ(regular_.Rollback(wrong), Problem::kUnknown);
+    // As the reference has it.
+    EXPECT_EQ(regular_.Rollback(wrong), Problem::kNone);
     EXPECT_FALSE(regular_.Abort(wrong));
   }
   EXPECT_EQ(Commit(regular_, id), Problem::kNone);
@@ -189,7 +190,7 @@ TEST_F(TransactionsTest, InARegularSessionTheLaterTransactionReplacesOne) {
       if (before.kind != TransactionKind::kReadWrite) continue;
       EXPECT_EQ(Read(regular_, id), Problem::kReplaced);
       EXPECT_EQ(Commit(regular_, id), Problem::kReplaced);
-      EXPECT_EQ(regular_.Rollback(id), Problem::kReplaced);
+      EXPECT_EQ(regular_.Rollback(id), Problem::kNone);
       EXPECT_FALSE(regular_.Abort(id));
     }
   }
@@ -489,12 +490,23 @@ TEST_F(DmlTest, WhatIsTakenBackMayComeAgain) {
   last.last_statement = true;
   regular_.Answered(id_, 1, 100);
   EXPECT_EQ(Use(regular_, last), Problem::kNone);
-  regular_.TakeBack(id_, 2);
-  regular_.TakeBack(id_, 3);
+  regular_.TakeBack(id_, last);
+  regular_.TakeBack(id_, Dml(ById(id_), 3, 14));
   // Also another request, and it was not the last.
   EXPECT_EQ(Execute(2, 13, 200), Problem::kNone);
   EXPECT_EQ(Replay(1, 11), 100);
   EXPECT_EQ(Replay(2, 13), 200);
+}
+TEST_F(DmlTest, AQueryThatIsTakenBackWasNotTheLast) {
+  EXPECT_EQ(Execute(0, 11, 100), Problem::kNone);
+  TransactionCall query = Reading(ById(id_));
+  query.last_statement = true;
+  EXPECT_EQ(Use(regular_, query), Problem::kNone);
+  EXPECT_EQ(Execute(1, 12, 0), Problem::kAfterLastStatement);
+  regular_.TakeBack(id_, query);
+  // It has no seqno, so DML with 0 is not meant.
+  EXPECT_EQ(Replay(0, 11), 100);
+  EXPECT_EQ(Execute(1, 12, 200), Problem::kNone);
 }
 TEST_F(DmlTest, UntilItIsAnsweredAReplayMustWait) {
   EXPECT_EQ(Use(regular_, Dml(ById(id_), 1, 11)), Problem::kNone);
@@ -700,7 +712,7 @@ TEST_F(TransactionsTest, OfTheEndedTheOldestAreForgotten) {
   }
   EXPECT_EQ(regular_.size(), 2u);
   EXPECT_EQ(Commit(regular_, ids[0]), Problem::kForgotten);
-  EXPECT_EQ(regular_.Rollback(ids[0]), Problem::kForgotten);
+  EXPECT_EQ(regular_.Rollback(ids[0]), Problem::kNone);
   EXPECT_EQ(Read(regular_, ids[0]), Problem::kForgotten);
   EXPECT_EQ(Commit(regular_, ids[1]), Problem::kNone);
   EXPECT_EQ(Commit(regular_, ids[2]), Problem::kNone);

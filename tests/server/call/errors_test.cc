@@ -106,6 +106,16 @@ TEST(ErrorsTest, EveryErrorOfTheCatalogue) {
            {"NotScripted", errors::NotScripted("the call", "{}"),
             StatusCode::kInvalidArgument,
             "No stub matches the call; this one would: {}", ""},
+           {"StubOnlyPartitions", errors::StubOnlyPartitions("stubs/a"),
+            StatusCode::kInvalidArgument,
+            "stubs/a has only partitions, which calls with a partition_token "
+            "get; give the answer itself rows for other calls",
+            ""},
+           {"ResultTooLarge", errors::ResultTooLarge(),
+            StatusCode::kFailedPrecondition,
+            "Result set too large. Result sets larger than 10 MiB can only be "
+            "read by ExecuteStreamingSql or StreamingRead.",
+            ""},
            {"StubOnlyStreams", errors::StubOnlyStreams("stubs/a"),
             StatusCode::kInvalidArgument,
             "stubs/a has partial_result_sets, which only calls that stream can "

@@ -331,6 +331,11 @@ TEST_F(StubRegistryTest, SomeStatementsAreBuiltIn) {
            "WHERE option_name='database_dialect'"));
   ASSERT_TRUE(dialect.has_value());
   EXPECT_EQ(ToJson(dialect->answer().row(0)), R"(["GOOGLE_STANDARD_SQL"])");
+  EXPECT_TRUE(registry_
+                  .Answer(Call("SELECT option_value FROM "
+                               "INFORMATION_SCHEMA.DATABASE_OPTIONS WHERE "
+                               "option_name = 'database_dialect'"))
+                  .has_value());
   EXPECT_EQ(Ask("SELECT 1;;"), 0);
   EXPECT_FALSE(registry_.Answer(Call("SELECT 2")).has_value());
   // A stub goes before them.
@@ -411,6 +416,23 @@ TEST_F(StubRegistryTest, ABrokenStreamGoesOnInTheNextAnswer) {
   ASSERT_EQ(stream.messages.size(), 1);
   EXPECT_EQ(ToJson(stream.messages[0].values(0)), R"("3")");
   EXPECT_EQ(registry_.Find("stubs/1")->hit_count, 4);
+}
+
+TEST_F(StubRegistryTest, ABrokenValueIsFinishedByAnAnswerInWholeRows) {
+  AddStub(R"({"match":{"sql":"S"},"answers":[{"columns":["STRING","INT64"],)"
+          R"("rows":[["Hello world",1]],"chunking":{"bytesPerMessage":4},)"
+          R"("error":{"code":"UNAVAILABLE"}},{"columns":["STRING","INT64"],)"
+          R"("rows":[["Hello world",1],["x",2]]}]})");
+  const Stream broken = ReadAll(*registry_.Answer(Call("S")));
+  ASSERT_GT(broken.messages.size(), 1u);
+  ASSERT_EQ(ToJson(broken.messages[0].values(0)), R"("Hell")");
+  const Stream rest =
+      ReadAll(*registry_.Resume(Call("S"), broken.messages[0].resume_token()));
+  ASSERT_EQ(rest.messages.size(), 1);
+  ASSERT_EQ(rest.messages[0].values_size(), 4);
+  EXPECT_EQ(ToJson(rest.messages[0].values(0)), R"("o world")");
+  EXPECT_EQ(ToJson(rest.messages[0].values(1)), R"("1")");
+  EXPECT_EQ(ToJson(rest.messages[0].values(2)), R"("x")");
 }
 
 TEST_F(StubRegistryTest, ABrokenStreamMayGoOnInAnEarlierStub) {

@@ -165,6 +165,10 @@ TEST(StubTest, SaysWhatIsWrongWithAnAnswer) {
                   R"({"columns":["INT64"],"chunking":{"bytesPerMessage":0}})"),
               StartsWith("answer.chunking.bytes_per_message must be at least"));
   EXPECT_THAT(
+      AnswerProblem(
+          R"({"columns":["INT64"],"chunking":{"bytesPerMessage":10485761}})"),
+      StartsWith("answer.chunking.bytes_per_message must be at most"));
+  EXPECT_THAT(
       AnswerProblem(R"({"partitions":[{"partitions":[{"rowCount":1}]}]})"),
       StartsWith("answer.partitions[0].partitions must be left out"));
   EXPECT_THAT(

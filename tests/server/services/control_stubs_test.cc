@@ -99,6 +99,8 @@ TEST_P(StubServiceTest, RefusesABadStubWholeAndNamesTheField) {
                           "stub.answer.rows[0].values[0] must be a number")));
   EXPECT_THAT(Create(kStub, "a/b"),
               StatusIs(kInvalidArgument, HasSubstr("stub_id must have")));
+  EXPECT_THAT(Create(absl::StrCat("name: 'stubs/a' ", kStub), "b"),
+              StatusIs(kInvalidArgument, HasSubstr("stub_id must be that of")));
   EXPECT_THAT(Create(absl::StrCat("name: 'x' ", kStub)),
               StatusIs(kInvalidArgument, HasSubstr("stub.name must be")));
   v1::ImportScriptRequest import;

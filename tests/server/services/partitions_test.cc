@@ -158,6 +158,15 @@ TEST_P(PartitionsTest, AStubSaysHowManyAndWhatEachReturns) {
                        "stub that is gone"));
 }
 
+TEST_P(PartitionsTest, CallsWithoutATokenDoNotGetPartitions) {
+  AddStub(
+      "match { sql: 'S' } answer { columns: 'a INT64' "
+      "partitions { rows { values { number_value: 1 } } } }");
+  EXPECT_THAT(ToResponse<api::ResultSet>(Call<api::ExecuteSqlRequest>(
+                  "ExecuteSql", regular_, "sql: 'S'")),
+              StatusIs(kInvalidArgument, HasSubstr("has only partitions")));
+}
+
 TEST_P(PartitionsTest, OfReads) {
   AddStub(
       "match { read { table: 'T' } } answer { columns: 'a INT64' "
@@ -204,6 +213,10 @@ TEST_P(PartitionsTest, WhatIsScriptedLaterAnswersThePartition) {
 }
 
 TEST_P(PartitionsTest, IncompleteRequests) {
+  EXPECT_THAT(Divide("PartitionRead", "table: 't'"),
+              StatusIs(kInvalidArgument, HasSubstr("columns must name")));
+  EXPECT_THAT(Divide("PartitionQuery", "sql: 'UPDATE t'"),
+              StatusIs(kInvalidArgument, HasSubstr("sql must be a query")));
   EXPECT_THAT(Divide("PartitionQuery", ""),
               StatusIs(kInvalidArgument, HasSubstr("sql must not be empty")));
   EXPECT_THAT(Divide("PartitionRead", ""),
@@ -222,7 +235,8 @@ TEST_P(PartitionsTest, PartitionsAreOfReadOnlyTransactions) {
   const auto read = [&](const std::string& transaction) {
     return ToResponse<api::PartitionResponse>(Call<api::PartitionReadRequest>(
         "PartitionRead", regular_,
-        absl::StrCat("table: 't' transaction { ", transaction, " }")));
+        absl::StrCat("table: 't' columns: 'c' transaction { ", transaction,
+                     " }")));
   };
   for (const std::function<absl::StatusOr<api::PartitionResponse>(
            const std::string&)>& divide :

@@ -431,6 +431,59 @@ TEST_P(StatementsTest, PrecommitTokensRise) {
                    ->has_precommit_token());
 }
 
+TEST_P(StatementsTest, ABatchThatHasFailedMayComeAgain) {
+  AddStub("match { sql: 'UPDATE A' } answer { row_count: 1 }");
+  const std::string id = Begin(session_, "read_write {}");
+  const auto execute = [&] {
+    return Batch(session_, Id(id),
+                 "seqno: 1 last_statements: true statements { sql: 'UPDATE A' "
+                 "} statements { sql: 'UPDATE B' }");
+  };
+  EXPECT_EQ(execute()->status().code(), 3);
+  AddStub(
+      "match { sql: 'UPDATE B' } answer { columns: 'INT64' rows { values { "
+      "number_value: 1 } } }");
+  const auto again = execute();
+  EXPECT_EQ(again->status().code(), 0);
+  ASSERT_THAT(again->result_sets(), SizeIs(2));
+  EXPECT_THAT(again->result_sets(1).rows(), IsEmpty());
+  EXPECT_EQ(again->result_sets(1).stats().row_count_exact(), 1);
+  EXPECT_THAT(Commit(session_, id), IsOk());
+}
+
+TEST_P(StatementsTest, AQueryThatFailsWasNotTheLast) {
+  const std::string id = Begin(session_, "read_write {}");
+  EXPECT_THAT(Sql(absl::StrCat("sql: 'S' last_statement: true ", Id(id))),
+              StatusIs(kInvalidArgument, HasSubstr("No stub matches")));
+  EXPECT_THAT(
+      Sql(absl::StrCat("sql: 'SELECT 1' last_statement: true ", Id(id))),
+      IsOk());
+  EXPECT_THAT(Sql(absl::StrCat("sql: 'SELECT 1' ", Id(id))),
+              StatusIs(kFailedPrecondition, HasSubstr("its last")));
+}
+
+TEST_P(StatementsTest, OnlyStreamsAreLong) {
+  AddStub(
+      "match { sql: 'S' } answer { columns: 'STRING' rows { values { "
+      "string_value: '1234567890' } } repeat_rows: 1000000000 }");
+  EXPECT_THAT(Sql("sql: 'S'"),
+              StatusIs(kFailedPrecondition, HasSubstr("Result set too large")));
+}
+
+TEST_P(StatementsTest, QueryModesThatAreNoneAreRefused) {
+  EXPECT_THAT(Sql("sql: 'SELECT 1' query_mode: 99"),
+              StatusIs(kInvalidArgument, HasSubstr("query_mode")));
+}
+
+TEST_P(StatementsTest, AScriptedAbortedSaysWhenToTryAgain) {
+  AddStub("match { sql: 'S' } answer { error { code: ABORTED } }");
+  const Answer answer =
+      caller_->Call("ExecuteSql", Of<api::ExecuteSqlRequest>("sql: 'S'"));
+  EXPECT_THAT(answer,
+              StatusIs(absl::StatusCode::kAborted, "Transaction was aborted."));
+  EXPECT_THAT(answer.details, HasSubstr("google.rpc.RetryInfo"));
+}
+
 TEST_P(StatementsTest, ALimitCutsRows) {
   AddStub(absl::StrCat("match { read { table: 'T' } } ", kTwoRows));
   const auto read = [&](absl::string_view rest) {
@@ -504,6 +557,40 @@ TEST(StatementStreamTest, TheEndOfAStreamUsesItsSession) {
   EXPECT_EQ(rows, 100000);
   EXPECT_THAT(emulator->clock().Advance(absl::Minutes(50)), IsOk());
   EXPECT_THAT(SpannerClient(MakeCaller(channel)).Get(session), IsOk());
+}
+
+TEST(StatementStreamTest, AStreamThatNobodyReadsToItsEndUsesItsSession) {
+  auto emulator = StartEmulator();
+  emulator
+      ->AddStub(FromText<v1::Stub>(
+          "match { sql: 'S' } answer { columns: 'STRING' rows { values { "
+          "string_value: '1234567890' } } repeat_rows: 1000000000 }"))
+      .value();
+  const auto channel =
+      grpc::CreateChannel(absl::StrCat("localhost:", emulator->port()),
+                          grpc::InsecureChannelCredentials());
+  SpannerClient client(MakeCaller(channel));
+  const std::string session = client.Create().value().name();
+  {
+    const auto spanner = api::Spanner::NewStub(channel);
+    grpc::ClientContext context;
+    api::ExecuteSqlRequest request;
+    request.set_session(session);
+    request.set_sql("S");
+    const auto stream = spanner->ExecuteStreamingSql(&context, request);
+    api::PartialResultSet message;
+    ASSERT_TRUE(stream->Read(&message));
+    EXPECT_THAT(emulator->clock().Advance(absl::Minutes(50)), IsOk());
+    context.TryCancel();
+    EXPECT_EQ(stream->Finish().error_code(), grpc::CANCELLED);
+  }
+  // The server hears of it a little later.
+  absl::Time used;
+  do {
+    const auto list = client.List().value();
+    used = absl::FromUnixSeconds(
+        list.sessions(0).approximate_last_use_time().seconds());
+  } while (used != emulator->clock().Now());
 }
 
 }  // namespace

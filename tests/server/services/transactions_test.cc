@@ -222,8 +222,10 @@ TEST_P(TransactionMethodsTest, CommitStatsCountMutations) {
       single_use_transaction { read_write {} }
       return_commit_stats: true
       mutations { insert { table: 't' columns: 'a' columns: 'b'
-                           values { values { string_value: '1' } }
-                           values { values { string_value: '2' } } } }
+                           values { values { string_value: '1' }
+                                    values { string_value: 'x' } }
+                           values { values { string_value: '2' }
+                                    values { string_value: 'y' } } } }
       mutations { delete { table: 't' key_set {
           keys { values { string_value: '1' } }
           ranges { start_closed {} end_open {} } } } })");
@@ -293,7 +295,8 @@ TEST_P(TransactionMethodsTest, IsolationAndLocksAreTold) {
 }
 
 TEST_P(TransactionMethodsTest, BatchWriteCommitsGroupAfterGroup) {
-  const std::string group = "mutation_groups { mutations { delete {} } } ";
+  const std::string group =
+      "mutation_groups { mutations { delete { table: 't' } } } ";
   const Answer answer = Call<api::BatchWriteRequest>(
       "BatchWrite", regular_, absl::StrCat(group, group, group));
   ASSERT_THAT(answer, IsOk());
@@ -314,6 +317,46 @@ TEST_P(TransactionMethodsTest, BatchWriteCommitsGroupAfterGroup) {
       Call<api::BatchWriteRequest>("BatchWrite", regular_,
                                    absl::StrCat(group, "mutation_groups {}")),
       StatusIs(kInvalidArgument, HasSubstr("mutation_groups[1].mutations")));
+}
+
+TEST_P(TransactionMethodsTest, RollbackOfWhatIsNotThereIsDone) {
+  EXPECT_THAT(Rollback(regular_, "garbage"), IsOk());
+  const std::string replaced = BeginReadWrite(regular_);
+  BeginReadWrite(regular_);
+  EXPECT_THAT(Rollback(regular_, replaced), IsOk());
+}
+
+TEST_P(TransactionMethodsTest, MutationsThatCannotBeAreNamed) {
+  const auto commit = [&](absl::string_view mutation) {
+    return CommitText(regular_,
+                      absl::StrCat("single_use_transaction { read_write {} } "
+                                   "mutations { delete { table: 't' } } "
+                                   "mutations { ",
+                                   mutation, " }"));
+  };
+  EXPECT_THAT(commit("insert { columns: 'a' }"),
+              StatusIs(kInvalidArgument,
+                       "Invalid Commit request: mutations[1].insert.table must "
+                       "not be empty"));
+  EXPECT_THAT(
+      commit("update { table: 't' columns: 'a' values { values { null_value: "
+             "NULL_VALUE } } values { values { null_value: NULL_VALUE } "
+             "values { null_value: NULL_VALUE } } }"),
+      StatusIs(kInvalidArgument,
+               "Invalid Commit request: mutations[1].update.values[1] must "
+               "have 1 values, one for each column, but has 2"));
+  EXPECT_THAT(commit("insert_or_update {}"),
+              StatusIs(kInvalidArgument,
+                       HasSubstr("insert_or_update.table must not be")));
+  EXPECT_THAT(commit("replace {}"),
+              StatusIs(kInvalidArgument, HasSubstr("replace.table must not")));
+  EXPECT_THAT(commit("delete {}"),
+              StatusIs(kInvalidArgument, HasSubstr("delete.table must not")));
+  EXPECT_THAT(commit(""),
+              StatusIs(kInvalidArgument, HasSubstr("must have an operation")));
+  EXPECT_THAT(commit("insert { table: 't' columns: 'a' values { values { "
+                     "bool_value: true } } }"),
+              IsOk());
 }
 
 TEST_P(TransactionMethodsTest, AnEmptyIdIsNamed) {
