@@ -161,9 +161,9 @@ class ResultStream final : public ReplySource {
         transaction_(std::move(transaction)),
         source_(std::move(result), options) {}
 
-  // Wherever it ends: its reader may have gone.
+  // Its reader may have gone before the end.
   ~ResultStream() override {
-    execution_.End(session_, grant_, transaction_, source_.status());
+    if (!ended_) End();
   }
 
   ReplyStep Next() override {
@@ -171,16 +171,23 @@ class ResultStream final : public ReplySource {
       if (std::exchange(first_, false)) FillTransaction(grant_, message_);
       return ReplyStep::Message(&message_);
     }
+    End();
     return ReplyStep::End(source_.status());
   }
 
  private:
+  void End() {
+    ended_ = true;
+    execution_.End(session_, grant_, transaction_, source_.status());
+  }
+
   const Execution execution_;
   const SessionName session_;
   const TransactionGrant grant_;
   const TransactionCall transaction_;
   ResultSource source_;
   bool first_ = true;
+  bool ended_ = false;
   api::PartialResultSet message_;
 };
 

@@ -1,5 +1,6 @@
 // What ExecuteSql, ExecuteStreamingSql, ExecuteBatchDml, Read and StreamingRead
 // get by stubs; what stubs can say is tested in tests/server/mock.
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -585,12 +586,16 @@ TEST(StatementStreamTest, AStreamThatNobodyReadsToItsEndUsesItsSession) {
     EXPECT_EQ(stream->Finish().error_code(), grpc::CANCELLED);
   }
   // The server hears of it a little later.
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
   absl::Time used;
   do {
-    const auto list = client.List().value();
-    used = absl::FromUnixSeconds(
-        list.sessions(0).approximate_last_use_time().seconds());
-  } while (used != emulator->clock().Now());
+    const api::ListSessionsResponse list = client.List().value();
+    const auto& time = list.sessions(0).approximate_last_use_time();
+    used =
+        absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
+  } while (used != emulator->clock().Now() &&
+           std::chrono::steady_clock::now() < deadline);
+  EXPECT_EQ(used, emulator->clock().Now());
 }
 
 }  // namespace
