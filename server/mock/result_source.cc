@@ -142,7 +142,7 @@ ResultSource::ResultSource(StubResult result, const ResultOptions& options)
       row_count_(RowCount(answer_, options)),
       place_(result_.place) {
   // No partition without rows has any use for them, nor has a plan.
-  if (answer_.messages == nullptr && place_.row > row_count_) {
+  if (answer_.messages == nullptr && place_.row >= row_count_) {
     place_.row = row_count_;
     place_.column = 0;
     place_.in_value.clear();

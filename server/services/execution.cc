@@ -11,6 +11,16 @@ namespace {
 
 namespace api = ::google::spanner::v1;
 
+// Of a call that has failed in a transaction that its client knows.
+void Fail(SessionTransactions& transactions, const TransactionGrant& grant,
+          const TransactionCall& transaction, const absl::Status& status) {
+  if (absl::IsAborted(status)) {
+    transactions.Abort(grant.id);
+  } else {
+    transactions.TakeBack(grant.id, transaction);
+  }
+}
+
 }  // namespace
 
 const TransactionCall& PreparedTransaction(const Call& call) {
@@ -47,10 +57,8 @@ void Execution::Finish(const Call& call, const TransactionGrant& grant,
           transactions.Answered(grant.id, transaction.seqno, std::move(answer));
         } else if (grant.begun) {
           transactions.Discard(grant.id);
-        } else if (absl::IsAborted(status)) {
-          transactions.Abort(grant.id);
         } else {
-          transactions.TakeBack(grant.id, transaction);
+          Fail(transactions, grant, transaction, status);
         }
       });
 }
@@ -65,11 +73,7 @@ void Execution::End(const SessionName& session, const TransactionGrant& grant,
   }
   resources.store->UseTransactions(
       session, [&](SessionTransactions& transactions) {
-        if (absl::IsAborted(status)) {
-          transactions.Abort(grant.id);
-        } else {
-          transactions.TakeBack(grant.id, transaction);
-        }
+        Fail(transactions, grant, transaction, status);
       });
 }
 
@@ -87,6 +91,21 @@ absl::Status PrepareStatement(Call& call, TransactionUse use,
                               const api::TransactionSelector& selector) {
   if (sql.empty()) {
     return errors::InvalidField(call.method().name, "sql", "must not be empty");
+  }
+  return PrepareTransaction(call, use, selector);
+}
+
+absl::Status PrepareRead(
+    Call& call, TransactionUse use, absl::string_view table,
+    const google::protobuf::RepeatedPtrField<std::string>& columns,
+    const api::TransactionSelector& selector) {
+  if (table.empty()) {
+    return errors::InvalidField(call.method().name, "table",
+                                "must not be empty");
+  }
+  if (columns.empty()) {
+    return errors::InvalidField(call.method().name, "columns",
+                                "must name at least one column");
   }
   return PrepareTransaction(call, use, selector);
 }

@@ -4,10 +4,12 @@
 #define SPANNER_SESSION_EMULATOR_SERVER_SERVICES_EXECUTION_H_
 
 #include <any>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "google/protobuf/repeated_field.h"
 #include "google/spanner/v1/spanner.pb.h"
 #include "server/call/call.h"
 #include "server/mock/result_source.h"
@@ -44,9 +46,13 @@ struct Execution {
 };
 
 // For validators: set call.prepared. INVALID_ARGUMENT for a selector that
-// cannot be, or a statement that is empty.
+// cannot be, or a statement or a read that lacks what it needs.
 absl::Status PrepareStatement(
     Call& call, TransactionUse use, absl::string_view sql,
+    const google::spanner::v1::TransactionSelector& selector);
+absl::Status PrepareRead(
+    Call& call, TransactionUse use, absl::string_view table,
+    const google::protobuf::RepeatedPtrField<std::string>& columns,
     const google::spanner::v1::TransactionSelector& selector);
 absl::Status PrepareTransaction(
     Call& call, TransactionUse use,

@@ -1,7 +1,6 @@
 #include "server/services/partitions.h"
 
 #include <algorithm>
-#include <any>
 #include <cstdint>
 #include <utility>
 
@@ -40,16 +39,9 @@ absl::Status ValidateQuery(Call& call) {
 
 absl::Status ValidateRead(Call& call) {
   const auto& request = call.request<api::PartitionReadRequest>();
-  if (request.table().empty()) {
-    return errors::InvalidField(call.method().name, "table",
-                                "must not be empty");
-  }
-  if (request.columns().empty()) {
-    return errors::InvalidField(call.method().name, "columns",
-                                "must name at least one column");
-  }
-  absl::Status status = PrepareTransaction(call, TransactionUse::kPartition,
-                                           request.transaction());
+  absl::Status status =
+      PrepareRead(call, TransactionUse::kPartition, request.table(),
+                  request.columns(), request.transaction());
   status.Update(CheckOptions(call, request.partition_options()));
   return status;
 }

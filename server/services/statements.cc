@@ -78,15 +78,12 @@ absl::Status ValidateRead(Call& call) {
                                absl::string_view problem) {
     return errors::InvalidField(call.method().name, field, problem);
   };
-  if (request.table().empty()) return invalid("table", "must not be empty");
-  if (request.columns().empty()) {
-    return invalid("columns", "must name at least one column");
-  }
   if (request.limit() < 0) return invalid("limit", "must not be negative");
   if (request.limit() > 0 && !request.partition_token().empty()) {
     return invalid("limit", "must be left out beside a partition_token");
   }
-  return PrepareTransaction(call, TransactionUse::kRead, request.transaction());
+  return PrepareRead(call, TransactionUse::kRead, request.table(),
+                     request.columns(), request.transaction());
 }
 
 // Only streams are interrupted.

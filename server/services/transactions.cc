@@ -10,7 +10,6 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "google/protobuf/empty.pb.h"
 #include "google/spanner/v1/spanner.pb.h"
 #include "server/call/errors.h"
@@ -30,30 +29,44 @@ namespace api = ::google::spanner::v1;
 // The reference's limit for max_commit_delay.
 constexpr absl::Duration kMostCommitDelay = absl::Milliseconds(500);
 
-// A write changes each of its columns in each of its rows.
-int64_t CountOf(const api::Mutation::Write& write) {
-  return int64_t{write.columns_size()} * write.values_size();
+// What a mutation does.
+struct Operation {
+  absl::string_view field;  // Of the mutation; empty if it does nothing.
+  absl::string_view table;
+  const api::Mutation::Write* write = nullptr;  // Null for a deletion.
+};
+
+Operation OperationOf(const api::Mutation& mutation) {
+  const auto write = [](absl::string_view field,
+                        const api::Mutation::Write& write) {
+    return Operation{field, write.table(), &write};
+  };
+  switch (mutation.operation_case()) {
+    case api::Mutation::kInsert:
+      return write("insert", mutation.insert());
+    case api::Mutation::kUpdate:
+      return write("update", mutation.update());
+    case api::Mutation::kInsertOrUpdate:
+      return write("insert_or_update", mutation.insert_or_update());
+    case api::Mutation::kReplace:
+      return write("replace", mutation.replace());
+    case api::Mutation::kDelete:
+      return {"delete", mutation.delete_().table()};
+    default:
+      return {};
+  }
 }
 
 // How many mutations there are in the sense of limits and of commit stats: of a
-// deletion, each key and each range is one. Indexes are not known here.
+// write, each column of each row is one; of a deletion, each key and each
+// range. Indexes are not known here.
 int64_t CountOf(const api::Mutation& mutation) {
-  switch (mutation.operation_case()) {
-    case api::Mutation::kInsert:
-      return CountOf(mutation.insert());
-    case api::Mutation::kUpdate:
-      return CountOf(mutation.update());
-    case api::Mutation::kInsertOrUpdate:
-      return CountOf(mutation.insert_or_update());
-    case api::Mutation::kReplace:
-      return CountOf(mutation.replace());
-    case api::Mutation::kDelete: {
-      const api::KeySet& keys = mutation.delete_().key_set();
-      return int64_t{keys.keys_size()} + keys.ranges_size() + keys.all();
-    }
-    default:
-      return 1;
+  if (const auto* write = OperationOf(mutation).write; write != nullptr) {
+    return int64_t{write->columns_size()} * write->values_size();
   }
+  if (!mutation.has_delete_()) return 1;
+  const api::KeySet& keys = mutation.delete_().key_set();
+  return int64_t{keys.keys_size()} + keys.ranges_size() + keys.all();
 }
 
 using Mutations = google::protobuf::RepeatedPtrField<api::Mutation>;
@@ -64,55 +77,34 @@ int64_t CountOf(const Mutations& mutations) {
   return count;
 }
 
-// What is wrong with a write, as `table must …`; empty: nothing.
-std::string ProblemOf(const api::Mutation::Write& write) {
-  if (write.table().empty()) return "table must not be empty";
-  for (int i = 0; i < write.values_size(); ++i) {
-    if (write.values(i).values_size() == write.columns_size()) continue;
-    return absl::StrCat("values[", i, "] must have ", write.columns_size(),
-                        " values, one for each column, but has ",
-                        write.values(i).values_size());
-  }
-  return "";
-}
-
-// The operation's field, and what is wrong with it, if anything is.
-std::pair<std::string, std::string> ProblemOf(const api::Mutation& mutation) {
-  switch (mutation.operation_case()) {
-    case api::Mutation::kInsert:
-      return {"insert", ProblemOf(mutation.insert())};
-    case api::Mutation::kUpdate:
-      return {"update", ProblemOf(mutation.update())};
-    case api::Mutation::kInsertOrUpdate:
-      return {"insert_or_update", ProblemOf(mutation.insert_or_update())};
-    case api::Mutation::kReplace:
-      return {"replace", ProblemOf(mutation.replace())};
-    case api::Mutation::kDelete:
-      return {"delete", mutation.delete_().table().empty()
-                            ? "table must not be empty"
-                            : ""};
-    default:
-      return {};
-  }
-}
-
 // `field` is that of the mutations.
 absl::Status CheckMutations(const Call& call, absl::string_view field,
                             const Mutations& mutations) {
   for (int i = 0; i < mutations.size(); ++i) {
-    if (mutations[i].operation_case() != api::Mutation::OPERATION_NOT_SET) {
-      const auto [operation, problem] = ProblemOf(mutations[i]);
-      if (problem.empty()) continue;
-      const std::pair<absl::string_view, absl::string_view> field_and_problem =
-          absl::StrSplit(problem, absl::MaxSplits(' ', 1));
-      return errors::InvalidField(call.method().name,
-                                  absl::StrCat(field, "[", i, "].", operation,
-                                               ".", field_and_problem.first),
-                                  field_and_problem.second);
+    const std::string name = absl::StrCat(field, "[", i, "]");
+    const Operation operation = OperationOf(mutations[i]);
+    if (operation.field.empty()) {
+      return errors::InvalidField(
+          call.method().name, name,
+          "must have an operation, such as insert or delete");
     }
-    return errors::InvalidField(
-        call.method().name, absl::StrCat(field, "[", i, "]"),
-        "must have an operation, such as insert or delete");
+    const auto invalid = [&](absl::string_view of_field,
+                             absl::string_view problem) {
+      return errors::InvalidField(
+          call.method().name,
+          absl::StrCat(name, ".", operation.field, ".", of_field), problem);
+    };
+    if (operation.table.empty()) return invalid("table", "must not be empty");
+    if (operation.write == nullptr) continue;
+    const int width = operation.write->columns_size();
+    for (int row = 0; row < operation.write->values_size(); ++row) {
+      const int size = operation.write->values(row).values_size();
+      if (size == width) continue;
+      return invalid(
+          absl::StrCat("values[", row, "]"),
+          absl::StrCat("must have ", width,
+                       " values, one for each column, but has ", size));
+    }
   }
   return absl::OkStatus();
 }
@@ -199,25 +191,7 @@ std::vector<absl::string_view> TablesOf(const api::BatchWriteRequest& request) {
   std::vector<absl::string_view> tables;
   for (const auto& group : request.mutation_groups()) {
     for (const api::Mutation& mutation : group.mutations()) {
-      switch (mutation.operation_case()) {
-        case api::Mutation::kInsert:
-          tables.push_back(mutation.insert().table());
-          break;
-        case api::Mutation::kUpdate:
-          tables.push_back(mutation.update().table());
-          break;
-        case api::Mutation::kInsertOrUpdate:
-          tables.push_back(mutation.insert_or_update().table());
-          break;
-        case api::Mutation::kReplace:
-          tables.push_back(mutation.replace().table());
-          break;
-        case api::Mutation::kDelete:
-          tables.push_back(mutation.delete_().table());
-          break;
-        default:
-          break;
-      }
+      tables.push_back(OperationOf(mutation).table);
     }
   }
   return tables;
