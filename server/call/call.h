@@ -14,6 +14,7 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -46,13 +47,33 @@ class CallContext {
       const Method& method, google::protobuf::Message& request) const = 0;
 };
 
+// What goes with a reply beside its messages and its status. Over REST, whose
+// errors are in the body, there are headers only.
+struct ReplyMetadata {
+  using Entries = std::vector<std::pair<std::string, std::string>>;
+  Entries headers;  // Names in lower case; those of `-bin` have bytes.
+  Entries trailers;
+  // Of what the server sends by itself, these are left out; in lower case.
+  std::vector<std::string> removed;
+
+  bool Removes(absl::string_view name) const;
+  // All that `other` has as well.
+  void Add(const ReplyMetadata& other);
+};
+
 // One request, whatever protocol brought it.
 class Call {
  public:
+  // Whether the protocol can take a source in the place of a unary reply, and
+  // wait for it.
+  enum class Unary { kAtOnce, kMayWait };
+
   // Both must outlive the call.
-  Call(const Method& method, const CallContext& context)
+  Call(const Method& method, const CallContext& context,
+       Unary unary = Unary::kAtOnce)
       : method_(method),
         context_(context),
+        unary_(unary),
         arena_(first_block_, sizeof(first_block_)) {}
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
@@ -69,6 +90,9 @@ class Call {
     return static_cast<const Request&>(*request_);
   }
   const google::protobuf::Message& request() const { return *request_; }
+  google::protobuf::Message& mutable_request() { return *request_; }
+
+  Unary unary() const { return unary_; }
 
   // The name of what the call is about, once the pipeline has parsed it;
   // which of the two it is depends on the method's ResourceKind.
@@ -86,12 +110,15 @@ class Call {
   std::any prepared;
   // Who calls, once the guard knows; null where that does not matter.
   std::shared_ptr<const Principal> caller;
+  // Null, as for nearly all calls: none. Does not change once there is a reply.
+  std::unique_ptr<const ReplyMetadata> reply_metadata;
 
  private:
   friend class Pipeline;
 
   const Method& method_;
   const CallContext& context_;
+  const Unary unary_;
   google::protobuf::Message* request_ = nullptr;
   std::variant<std::monostate, DatabaseName, SessionName> resource_;
   // Enough for the messages of most calls, so that they need no allocation.

@@ -70,8 +70,18 @@ absl::Status CallerError(absl::StatusCode code, absl::string_view message,
   return Make(code, message, "ErrorInfo", info);
 }
 
-// How long clients are to wait before they try an aborted transaction again.
-constexpr int32_t kRetryDelayNanos = 10'000'000;
+// With RetryInfo, if there is a delay.
+absl::Status Retryable(absl::StatusCode code, absl::string_view message,
+                       std::optional<absl::Duration> delay) {
+  if (!delay.has_value()) return Make(code, message);
+  google::rpc::RetryInfo info;
+  absl::Duration rest;
+  info.mutable_retry_delay()->set_seconds(
+      absl::IDivDuration(*delay, absl::Seconds(1), &rest));
+  info.mutable_retry_delay()->set_nanos(
+      static_cast<int32_t>(absl::ToInt64Nanoseconds(rest)));
+  return Make(code, message, "RetryInfo", info);
+}
 
 constexpr absl::string_view kExpectedToken =
     " Expected `authorization: Bearer` with a token of the auth policy.";
@@ -171,10 +181,9 @@ absl::Status UseAfterLastStatement() {
       "said to be its last; it can be committed or rolled back.");
 }
 
-absl::Status TransactionAborted(absl::string_view message) {
-  google::rpc::RetryInfo info;
-  info.mutable_retry_delay()->set_nanos(kRetryDelayNanos);
-  return Make(absl::StatusCode::kAborted, message, "RetryInfo", info);
+absl::Status TransactionAborted(absl::string_view message,
+                                absl::Duration retry_delay) {
+  return Retryable(absl::StatusCode::kAborted, message, retry_delay);
 }
 
 absl::Status NoCommitNorRollback() {
@@ -373,6 +382,37 @@ absl::Status ClockNotMoved(absl::string_view method, absl::string_view field,
   return Make(absl::StatusCode::kFailedPrecondition,
               absl::StrCat(method, " failed: ", description),
               "PreconditionFailure", failure);
+}
+
+absl::Status ServiceUnavailable(std::optional<absl::Duration> retry_delay) {
+  return Retryable(absl::StatusCode::kUnavailable,
+                   "The service is currently unavailable.", retry_delay);
+}
+
+absl::Status QuotaExhausted(std::optional<absl::Duration> retry_delay) {
+  return Retryable(absl::StatusCode::kResourceExhausted,
+                   "Resource has been exhausted (e.g. check quota).",
+                   retry_delay);
+}
+
+absl::Status DeadlineExpired() {
+  return Make(absl::StatusCode::kDeadlineExceeded,
+              "Deadline expired before operation could complete.");
+}
+
+absl::Status ConnectionCut() {
+  return Make(absl::StatusCode::kUnavailable,
+              "The connection was to be cut by a fault");
+}
+
+absl::Status FaultNotFound(absl::string_view name) {
+  return Make(absl::StatusCode::kNotFound,
+              absl::StrCat("Fault not found: ", name));
+}
+
+absl::Status FaultExists(absl::string_view name) {
+  return Make(absl::StatusCode::kAlreadyExists,
+              absl::StrCat("Fault already exists: ", name));
 }
 
 absl::Status StubNotFound(absl::string_view name) {

@@ -9,9 +9,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "google/protobuf/descriptor.h"
 
 namespace spanner_session_emulator::errors {
@@ -52,8 +54,10 @@ absl::Status CommitAfterRollback();
 absl::Status RollbackAfterCommit();
 absl::Status UseAfterLastStatement();
 // ABORTED with google.rpc.RetryInfo, for which clients look.
+inline constexpr absl::Duration kAbortRetryDelay = absl::Milliseconds(10);
 absl::Status TransactionAborted(
-    absl::string_view message = "Transaction was aborted.");
+    absl::string_view message = "Transaction was aborted.",
+    absl::Duration retry_delay = kAbortRetryDelay);
 // FAILED_PRECONDITION for what is read-only or partitioned DML.
 absl::Status NoCommitNorRollback();
 // INVALID_ARGUMENT for what a kind of transaction does not do.
@@ -113,6 +117,19 @@ absl::Status TooManySessions(int64_t max_sessions);
 // move that the clock does not make from where it stands, as `problem` says.
 absl::Status ClockNotMoved(absl::string_view method, absl::string_view field,
                            absl::string_view problem);
+
+// What a test asks for by a fault. UNAVAILABLE, RESOURCE_EXHAUSTED and
+// DEADLINE_EXCEEDED, as Google's servers say it; the first two with
+// google.rpc.RetryInfo if there is a delay.
+absl::Status ServiceUnavailable(std::optional<absl::Duration> retry_delay);
+absl::Status QuotaExhausted(std::optional<absl::Duration> retry_delay);
+absl::Status DeadlineExpired();
+// UNAVAILABLE where a connection was to be cut, but cannot be.
+absl::Status ConnectionCut();
+
+// NOT_FOUND and ALREADY_EXISTS for faults, by name.
+absl::Status FaultNotFound(absl::string_view name);
+absl::Status FaultExists(absl::string_view name);
 
 // NOT_FOUND and ALREADY_EXISTS for stubs, by name.
 absl::Status StubNotFound(absl::string_view name);

@@ -60,7 +60,15 @@ Reply Pipeline::Answer(Call& call) const {
       return Reply::Error(std::move(s));
     }
   }
+  if (call.unary() == Call::Unary::kMayWait && MayWait(method)) {
+    return interceptor_->Answer(call);
+  }
   return method.handle(call);
+}
+
+bool Pipeline::MayWait(const Method& method) const {
+  return interceptor_ != nullptr && interceptor_->active() && method.known &&
+         method.api_kind == ApiKind::kGoogle;
 }
 
 Pipeline::Begun Pipeline::Begin(Call& call) const {

@@ -2,6 +2,7 @@
 #ifndef SPANNER_SESSION_EMULATOR_SERVER_CALL_PIPELINE_H_
 #define SPANNER_SESSION_EMULATOR_SERVER_CALL_PIPELINE_H_
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <utility>
@@ -29,10 +30,29 @@ class Guard {
   virtual absl::Status CheckPermission(const Call& call) = 0;
 };
 
+// Stands before the handlers of Google's API, where a test wants that.
+// Thread-safe.
+class Interceptor {
+ public:
+  virtual ~Interceptor() = default;
+  // Whether it is worth asking. This is all that other calls pay.
+  bool active() const { return active_.load(std::memory_order_relaxed); }
+  // The reply, with the help of the method's handler or without. It may be a
+  // source, for unary methods as well.
+  virtual Reply Answer(Call& call) = 0;
+
+ protected:
+  void set_active(bool active) { active_ = active; }
+
+ private:
+  std::atomic<bool> active_{false};
+};
+
 // Looks where the call has gone, asks the guard who calls, parses the request,
 // then its resource's name, then lets the method's validator look at the rest,
-// then asks the guard whether the caller may, then runs the method's handler;
-// the first error is the reply. Immutable, thus thread-safe.
+// then asks the guard whether the caller may, then runs the method's handler,
+// or has the interceptor do so; the first error is the reply. Immutable, thus
+// thread-safe.
 class Pipeline {
  public:
   // Is told of every call that has ended, with its status.
@@ -41,12 +61,20 @@ class Pipeline {
 
   // `observer` may be null; then nothing is measured either. `guard` may be
   // null: everybody may call; it must outlive the pipeline. `check_endpoint`
-  // may be null: calls may come by any endpoint.
+  // may be null: calls may come by any endpoint. `interceptor` may be null; it
+  // must outlive the pipeline.
   explicit Pipeline(Observer observer, Guard* guard = nullptr,
-                    EndpointCheck check_endpoint = nullptr)
+                    EndpointCheck check_endpoint = nullptr,
+                    Interceptor* interceptor = nullptr)
       : observer_(std::move(observer)),
         guard_(guard),
-        check_endpoint_(std::move(check_endpoint)) {}
+        check_endpoint_(std::move(check_endpoint)),
+        interceptor_(interceptor) {}
+
+  // Whether a call of the method may have to wait for its reply, even of a
+  // unary one. If not, its Call can be Unary::kAtOnce, and no wait will be
+  // asked for.
+  bool MayWait(const Method& method) const;
 
   // Called by a transport: Begin() when the request is there, End() with what
   // Begin() gave when the reply is complete. A unary reply is handed over just
@@ -68,6 +96,7 @@ class Pipeline {
   const Observer observer_;
   Guard* const guard_;
   const EndpointCheck check_endpoint_;
+  Interceptor* const interceptor_;
 };
 
 }  // namespace spanner_session_emulator

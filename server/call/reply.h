@@ -17,6 +17,8 @@ struct ReplyStep {
     kMessage,  // `message` is to be sent.
     kWait,     // Nothing yet; ask again when the source says so.
     kEnd,      // The stream is over, with `status`.
+    kCut,      // The client's connection is to be cut; where it has none, or
+               // none that can be cut, the stream is over, with `status`.
   };
 
   static ReplyStep Message(const google::protobuf::Message* message) {
@@ -25,6 +27,9 @@ struct ReplyStep {
   static ReplyStep Wait() { return {.kind = Kind::kWait}; }
   static ReplyStep End(absl::Status status) {
     return {.kind = Kind::kEnd, .status = std::move(status)};
+  }
+  static ReplyStep Cut(absl::Status status) {
+    return {.kind = Kind::kCut, .status = std::move(status)};
   }
 
   Kind kind;
@@ -63,7 +68,11 @@ class Reply {
     return Reply(nullptr, absl::OkStatus(), std::move(source));
   }
 
-  // Of a unary reply: exactly one of message and an error.
+  // Whether it comes from a source: in a streamed reply, or because it has to
+  // wait, which only calls with Call::Unary::kMayWait are given.
+  bool is_stream() const { return source_ != nullptr; }
+
+  // Of any other reply: exactly one of message and an error.
   const google::protobuf::Message* message() const { return message_; }
   const absl::Status& status() const { return status_; }
 

@@ -16,6 +16,7 @@
 #include "server/call/call.h"
 #include "server/call/errors.h"
 #include "server/call/reply.h"
+#include "server/transport/cut_connection.h"
 #include "server/transport/grpc_status.h"
 #include "store/mutex.h"
 
@@ -87,28 +88,27 @@ grpc::ByteBuffer Serialize(const google::protobuf::Message& message) {
 
 // Sends a reply, one step after the other, and owns all that the call needs.
 //
-// At any time at most one party drives the stream: the thread that started it,
+// At any time at most one party drives the call: the thread that started it,
 // the one that completed a write, or the one that ends a wait. `state_` says
 // whether somebody does. A waker may come at any time, even when the call is
-// over, so it holds the stream weakly.
+// over, so it holds the call weakly.
 //
-// `Reactor` is one of gRPC's that can write.
+// `Reactor` is one of gRPC's for servers.
 template <typename Reactor>
-class ServerStream
-    : public Reactor,
-      public std::enable_shared_from_this<ServerStream<Reactor>> {
+class ServerCall : public Reactor,
+                   public std::enable_shared_from_this<ServerCall<Reactor>> {
  public:
-  ServerStream(const Method& method, const Pipeline& pipeline,
-               grpc::CallbackServerContext& context, grpc::ByteBuffer request,
-               OpenCalls* open_calls)
+  ServerCall(const Method& method, const Pipeline& pipeline,
+             grpc::CallbackServerContext& context, grpc::ByteBuffer request,
+             OpenCalls* open_calls)
       : open_calls_(open_calls),
         pipeline_(pipeline),
         grpc_context_(context),
         request_(std::move(request)),
         context_(context, request_),
-        call_(method, context_) {}
+        call_(method, context_, Call::Unary::kMayWait) {}
 
-  // Holds the stream until OnDone().
+  // Holds the call until OnDone().
   void Hold() { self_ = this->shared_from_this(); }
 
   // The request must be there, or must be known not to come.
@@ -117,19 +117,13 @@ class ServerStream
     auto begun = pipeline_.Begin(call_);
     start_ = begun.start;
     source_ = std::move(begun.reply).TakeSource();
+    if (call_.reply_metadata != nullptr) {
+      for (const auto& [name, value] : call_.reply_metadata->headers) {
+        grpc_context_.AddInitialMetadata(name, value);
+      }
+    }
     Drive();
   }
-
-  void OnWriteDone(bool ok) override {
-    // A failed write means that the call is cancelled or its connection gone.
-    if (ok) {
-      Drive();
-    } else {
-      EndCancelled();
-    }
-  }
-
-  void OnSendInitialMetadataDone(bool) override { Finish(); }
 
   void OnCancel() override {
     {
@@ -143,31 +137,55 @@ class ServerStream
 
   void OnDone() override {
     if (open_call_.has_value()) pipeline_.End(call_, status_, start_);
-    // The stream itself may be held up by a waker, and outlive the server.
+    // The object itself may be held up by a waker, and outlive the server.
     source_.reset();
     open_call_.reset();
     self_.reset();
   }
 
  protected:
-  // An error before the first message goes behind initial metadata: Node's
-  // client library calls again, up to twice, for any error that comes without.
+  // Returns whether the next step can be taken at once. If not, Drive() or
+  // End() is to be called when it can.
+  virtual bool Send(grpc::ByteBuffer message) = 0;
+  // Calls Finish(), now or later.
+  virtual void Close() { Finish(); }
+
   void End(absl::Status status) {
     status_ = std::move(status);
-    if (status_.ok() || has_written_) {
-      Finish();
-    } else {
-      this->StartSendInitialMetadata();
-    }
+    Close();
   }
   // Of a call that nobody waits for any more.
   void EndCancelled() {
     status_ = absl::CancelledError();
     Finish();
   }
-  void Finish() { Reactor::Finish(ToGrpcStatus(status_, grpc_context_)); }
+  void Finish() {
+    Reactor::Finish(
+        ToGrpcStatus(status_, grpc_context_, call_.reply_metadata.get()));
+  }
+  const absl::Status& status() const { return status_; }
 
   grpc::ByteBuffer& request() { return request_; }
+
+  void Drive() {
+    while (true) {
+      ReplyStep step = source_->Next();
+      switch (step.kind) {
+        case ReplyStep::Kind::kMessage:
+          if (!Send(Serialize(*step.message))) return;
+          break;
+        case ReplyStep::Kind::kWait:
+          if (Wait()) return;
+          break;
+        case ReplyStep::Kind::kCut:
+          CutConnection(grpc_context_.peer());
+          [[fallthrough]];
+        case ReplyStep::Kind::kEnd:
+          End(std::move(step.status));
+          return;
+      }
+    }
+  }
 
  private:
   enum class State {
@@ -175,23 +193,6 @@ class ServerStream
     kAboutToWait,  // Still driven, but a waker may come already.
     kWaiting,
   };
-
-  void Drive() {
-    while (true) {
-      ReplyStep step = source_->Next();
-      if (step.kind == ReplyStep::Kind::kMessage) {
-        written_ = Serialize(*step.message);
-        has_written_ = true;
-        this->StartWrite(&written_);
-        return;
-      }
-      if (step.kind == ReplyStep::Kind::kEnd) {
-        End(std::move(step.status));
-        return;
-      }
-      if (Wait()) return;
-    }
-  }
 
   // Returns false if there is nothing to wait for any more.
   bool Wait() {
@@ -234,15 +235,73 @@ class ServerStream
   Call call_;
   Pipeline::Clock::time_point start_;
   std::unique_ptr<ReplySource> source_;
-  grpc::ByteBuffer written_;  // Must live until the write is done.
-  bool has_written_ = false;
   absl::Status status_;
 
   Mutex mu_;
   State state_ ABSL_GUARDED_BY(mu_) = State::kDriven;
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
 
-  std::shared_ptr<ServerStream> self_;
+  std::shared_ptr<ServerCall> self_;
+};
+
+// `Reactor` is one that can write.
+template <typename Reactor>
+class ServerStream : public ServerCall<Reactor> {
+ public:
+  using ServerCall<Reactor>::ServerCall;
+
+  void OnWriteDone(bool ok) override {
+    // A failed write means that the call is cancelled or its connection gone.
+    if (ok) {
+      this->Drive();
+    } else {
+      this->EndCancelled();
+    }
+  }
+
+  void OnSendInitialMetadataDone(bool) override { this->Finish(); }
+
+ protected:
+  bool Send(grpc::ByteBuffer message) override {
+    written_ = std::move(message);
+    has_written_ = true;
+    this->StartWrite(&written_);
+    return false;
+  }
+
+  // An error before the first message goes behind initial metadata: Node's
+  // client library calls again, up to twice, for any error that comes without.
+  void Close() override {
+    if (this->status().ok() || has_written_) {
+      this->Finish();
+    } else {
+      this->StartSendInitialMetadata();
+    }
+  }
+
+ private:
+  grpc::ByteBuffer written_;  // Must live until the write is done.
+  bool has_written_ = false;
+};
+
+// A unary call that may wait.
+class UnaryCall final : public ServerCall<grpc::ServerUnaryReactor> {
+ public:
+  // gRPC's `response` lives until OnDone().
+  UnaryCall(const Method& method, const Pipeline& pipeline,
+            grpc::CallbackServerContext& context, grpc::ByteBuffer request,
+            grpc::ByteBuffer* response, OpenCalls* open_calls)
+      : ServerCall(method, pipeline, context, std::move(request), open_calls),
+        response_(response) {}
+
+ protected:
+  bool Send(grpc::ByteBuffer message) override {
+    *response_ = std::move(message);
+    return true;
+  }
+
+ private:
+  grpc::ByteBuffer* const response_;
 };
 
 // A call with one request, of a method that gRPC does not know: here, the
@@ -348,9 +407,18 @@ void GrpcService::AddUnary(int index, const Method& method) {
   MarkMethodRawCallback(
       index, new grpc::internal::CallbackUnaryHandler<grpc::ByteBuffer,
                                                       grpc::ByteBuffer>(
-                 [this, &method](grpc::CallbackServerContext* grpc_context,
-                                 const grpc::ByteBuffer* request,
-                                 grpc::ByteBuffer* response) {
+                 [this, &method](
+                     grpc::CallbackServerContext* grpc_context,
+                     const grpc::ByteBuffer* request,
+                     grpc::ByteBuffer* response) -> grpc::ServerUnaryReactor* {
+                   if (pipeline_->MayWait(method)) {
+                     const auto call = std::make_shared<UnaryCall>(
+                         method, *pipeline_, *grpc_context, *request, response,
+                         open_calls_);
+                     call->Hold();
+                     call->Begin();
+                     return call.get();
+                   }
                    const OpenCalls::Call open_call(open_calls_);
                    const GrpcCallContext context(*grpc_context, *request);
                    Call call(method, context);

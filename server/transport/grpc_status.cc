@@ -29,7 +29,16 @@ absl::string_view TrailerFor(absl::string_view type_url) {
 }  // namespace
 
 grpc::Status ToGrpcStatus(const absl::Status& status,
-                          grpc::ServerContextBase& context) {
+                          grpc::ServerContextBase& context,
+                          const ReplyMetadata* metadata) {
+  const auto removed = [metadata](absl::string_view name) {
+    return metadata != nullptr && metadata->Removes(name);
+  };
+  if (metadata != nullptr) {
+    for (const auto& [name, value] : metadata->trailers) {
+      context.AddTrailingMetadata(name, value);
+    }
+  }
   if (status.ok()) return grpc::Status::OK;
   google::rpc::Status details;
   details.set_code(static_cast<int>(status.code()));
@@ -40,12 +49,14 @@ grpc::Status ToGrpcStatus(const absl::Status& status,
         auto* detail = details.add_details();
         detail->set_type_url(std::string(type_url));
         detail->set_value(bytes);
-        if (const auto trailer = TrailerFor(type_url); !trailer.empty()) {
+        if (const auto trailer = TrailerFor(type_url);
+            !trailer.empty() && !removed(trailer)) {
           context.AddTrailingMetadata(std::string(trailer), bytes);
         }
       });
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
-                      details.message(), details.SerializeAsString());
+  return grpc::Status(
+      static_cast<grpc::StatusCode>(status.code()), details.message(),
+      removed("grpc-status-details-bin") ? "" : details.SerializeAsString());
 }
 
 }  // namespace spanner_session_emulator

@@ -41,12 +41,13 @@ using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 // What comes next in a streamed reply.
 struct HttpStep {
   enum class Kind {
-    kHead,  // `status` and `headers`. Once, before any data.
-    kData,  // `data` is to be sent.
-    kWait,  // Nothing yet; ask again when the source says so.
-    kEnd,   // The reply is complete.
-    kCut,   // The reply cannot be completed, and the client is to notice: its
-            // connection is cut.
+    kHead,   // `status` and `headers`. Once, before any data.
+    kData,   // `data` is to be sent.
+    kWhole,  // `status`, `headers` and `data` are all of the reply.
+    kWait,   // Nothing yet; ask again when the source says so.
+    kEnd,    // The reply is complete.
+    kCut,    // The reply cannot be completed, and the client is to notice: its
+             // connection is cut.
   };
 
   static HttpStep Head(int status, HttpHeaders headers) {
@@ -57,6 +58,12 @@ struct HttpStep {
   }
   static HttpStep Data(std::string data) {
     return {.kind = Kind::kData, .headers = {}, .data = std::move(data)};
+  }
+  static HttpStep Whole(int status, HttpHeaders headers, std::string data) {
+    return {.kind = Kind::kWhole,
+            .status = status,
+            .headers = std::move(headers),
+            .data = std::move(data)};
   }
   static HttpStep Wait() {
     return {.kind = Kind::kWait, .headers = {}, .data = {}};
@@ -75,11 +82,11 @@ struct HttpStep {
 };
 
 // A reply on demand: kWait*, kHead, then kData and kWait in any order, then
-// kEnd or kCut. The server asks for the next step only when the last one is
-// sent, so a stream of any length holds one piece in memory. No call may wait;
-// all come from one thread, that of the connection. The source is destroyed
-// there as well, as soon as its reply is complete, or its client is gone, be it
-// in the middle of a wait.
+// kEnd or kCut; or kWait* and then kWhole or kCut. The server asks for the next
+// step only when the last one is sent, so a stream of any length holds one
+// piece in memory. No call may wait; all come from one thread, that of the
+// connection. The source is destroyed there as well, as soon as its reply is
+// complete, or its client is gone, be it in the middle of a wait.
 class HttpSource {
  public:
   virtual ~HttpSource() = default;

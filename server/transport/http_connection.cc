@@ -448,6 +448,11 @@ bool HttpConnection::Pull() {
       Wait();
       return false;
     }
+    if (step.kind == HttpStep::Kind::kWhole && !head_sent_) {
+      return Reply({.status = step.status,
+                    .headers = std::move(step.headers),
+                    .body = std::move(step.data)});
+    }
     const bool is_head = step.kind == HttpStep::Kind::kHead;
     if (step.kind == HttpStep::Kind::kCut || is_head == head_sent_) {
       Cut();

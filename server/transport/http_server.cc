@@ -1,6 +1,5 @@
 #include "server/transport/http_server.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -28,6 +27,7 @@
 #include "boost/asio/steady_timer.hpp"
 #include "server/transport/file_descriptor.h"
 #include "server/transport/listen.h"
+#include "server/transport/peer_name.h"
 #include "store/mutex.h"
 
 namespace spanner_session_emulator {
@@ -46,26 +46,6 @@ constexpr int kAcceptsAtOnce = 64;
 constexpr int kKeepAliveIdle = 60;
 constexpr int kKeepAliveInterval = 10;
 constexpr int kKeepAliveProbes = 6;
-
-// Like gRPC's peers, but with the brackets of IPv6 as they are.
-std::string PeerName(const sockaddr_storage& address) {
-  char host[INET6_ADDRSTRLEN];
-  if (address.ss_family == AF_INET) {
-    const auto& ipv4 = reinterpret_cast<const sockaddr_in&>(address);
-    inet_ntop(AF_INET, &ipv4.sin_addr, host, sizeof(host));
-    return absl::StrCat("ipv4:", host, ":", ntohs(ipv4.sin_port));
-  }
-  if (address.ss_family == AF_INET6) {
-    const auto& ipv6 = reinterpret_cast<const sockaddr_in6&>(address);
-    if (IN6_IS_ADDR_V4MAPPED(&ipv6.sin6_addr)) {
-      inet_ntop(AF_INET, &ipv6.sin6_addr.s6_addr[12], host, sizeof(host));
-      return absl::StrCat("ipv4:", host, ":", ntohs(ipv6.sin6_port));
-    }
-    inet_ntop(AF_INET6, &ipv6.sin6_addr, host, sizeof(host));
-    return absl::StrCat("ipv6:[", host, "]:", ntohs(ipv6.sin6_port));
-  }
-  return "";
-}
 
 // A thread and its connections. All but the constructor, Post() and Join() runs
 // in the thread.
@@ -354,11 +334,8 @@ const std::vector<std::string>& HttpServer::addresses() const {
 }
 
 void HttpServer::Serve(int fd) {
-  sockaddr_storage address = {};
-  socklen_t size = sizeof(address);
-  const bool named =
-      getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  impl_->Serve(FileDescriptor(fd), named ? PeerName(address) : "");
+  std::string peer = PeerName(fd);
+  impl_->Serve(FileDescriptor(fd), std::move(peer));
 }
 
 void HttpServer::Shutdown(absl::Duration grace) { impl_->Shutdown(grace); }

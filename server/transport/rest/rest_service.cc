@@ -177,8 +177,11 @@ HttpResponse RestService::CallMethod(const HttpRequest& request,
                                      const HttpBinding& binding,
                                      absl::string_view path,
                                      const RestQuery& query) const {
-  return binding.method->server_streaming
-             ? Stream(request, binding, path, query)
+  if (binding.method->server_streaming) {
+    return FromSource<RestStream>(request, binding, path, query);
+  }
+  return pipeline_->MayWait(*binding.method)
+             ? FromSource<RestUnary>(request, binding, path, query)
              : Unary(request, binding, path, query);
 }
 
@@ -208,16 +211,17 @@ HttpResponse RestService::Unary(const HttpRequest& request,
   return response;
 }
 
-HttpResponse RestService::Stream(const HttpRequest& request,
-                                 const HttpBinding& binding,
-                                 absl::string_view path,
-                                 RestQuery query) const {
+template <typename Source>
+HttpResponse RestService::FromSource(const HttpRequest& request,
+                                     const HttpBinding& binding,
+                                     absl::string_view path,
+                                     RestQuery query) const {
   HttpHeaders headers = JsonHeaders();
   AddCors(headers);
   HttpResponse response;
   response.source =
-      std::make_unique<RestStream>(request, binding, path, std::move(query),
-                                   std::move(headers), *pipeline_, open_calls_);
+      std::make_unique<Source>(request, binding, path, std::move(query),
+                               std::move(headers), *pipeline_, open_calls_);
   return response;
 }
 

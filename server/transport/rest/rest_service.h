@@ -41,8 +41,8 @@ class RestService {
   void AddPage(std::string path, HttpHandler page);
 
   // Answers a request; errors are responses, too. A streamed reply comes as a
-  // source, a JSON array with one message in memory at a time. Thread-safe,
-  // never waits.
+  // source, a JSON array with one message in memory at a time, and so does a
+  // unary one that may have to wait. Thread-safe, never waits.
   HttpResponse Handle(const HttpRequest& request) const;
 
  private:
@@ -55,8 +55,10 @@ class RestService {
                           const RestQuery& query) const;
   HttpResponse Unary(const HttpRequest& request, const HttpBinding& binding,
                      absl::string_view path, const RestQuery& query) const;
-  HttpResponse Stream(const HttpRequest& request, const HttpBinding& binding,
-                      absl::string_view path, RestQuery query) const;
+  template <typename Source>
+  HttpResponse FromSource(const HttpRequest& request,
+                          const HttpBinding& binding, absl::string_view path,
+                          RestQuery query) const;
   // Turns away what no method is to see; `refused` is the one that it is for,
   // or null if there is none.
   HttpResponse Refuse(const HttpRequest& request, const RestQuery& query,

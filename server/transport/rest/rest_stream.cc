@@ -1,11 +1,12 @@
 #include "server/transport/rest/rest_stream.h"
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "server/transport/rest/rest_error.h"
 
 namespace spanner_session_emulator {
 
-RestStream::OwnRequest::OwnRequest(const HttpRequest& from)
+RestCall::OwnRequest::OwnRequest(const HttpRequest& from)
     : field_texts(from.fields.begin(), from.fields.end()),
       fields(field_texts.begin(), field_texts.end()),
       target(from.target),
@@ -16,10 +17,9 @@ RestStream::OwnRequest::OwnRequest(const HttpRequest& from)
   request.fields = fields;
 }
 
-RestStream::RestStream(const HttpRequest& request, const HttpBinding& binding,
-                       absl::string_view path, RestQuery query,
-                       HttpHeaders headers, const Pipeline& pipeline,
-                       OpenCalls* open_calls)
+RestCall::RestCall(const HttpRequest& request, const HttpBinding& binding,
+                   absl::string_view path, RestQuery query, HttpHeaders headers,
+                   const Pipeline& pipeline, OpenCalls* open_calls)
     : open_call_(std::in_place, open_calls),
       pipeline_(pipeline),
       headers_(std::move(headers)),
@@ -28,30 +28,58 @@ RestStream::RestStream(const HttpRequest& request, const HttpBinding& binding,
       query_(std::move(query)),
       writer_(&binding, query_),
       context_(own_.request, &binding, path_, query_, writer_.fields_status()),
-      call_(*binding.method, context_) {
+      call_(*binding.method, context_, Call::Unary::kMayWait) {
   auto begun = pipeline_.Begin(call_);
   start_ = begun.start;
   source_ = std::move(begun.reply).TakeSource();
   own_.request.body = {};
 }
 
-RestStream::~RestStream() {
-  End(result_.has_value() ? *result_ : absl::CancelledError());
+RestCall::~RestCall() { End(); }
+
+void RestCall::OnReady(std::function<void()> wake) {
+  source_->OnReady(std::move(wake));
+}
+
+void RestCall::SetResult(absl::Status result) {
+  result_ = std::move(result);
+  source_.reset();
+}
+
+void RestCall::End() {
+  if (std::exchange(ended_, true)) return;
+  pipeline_.End(call_, result_.value_or(absl::CancelledError()), start_);
+  source_.reset();
+  open_call_.reset();
+}
+
+HttpHeaders RestCall::TakeHeaders(int http_status) {
+  AddChallenge(call_.method(), http_status, headers_);
+  if (const ReplyMetadata* metadata = call_.reply_metadata.get()) {
+    std::erase_if(headers_, [metadata](const auto& header) {
+      return metadata->Removes(absl::AsciiStrToLower(header.first));
+    });
+    headers_.insert(headers_.end(), metadata->headers.begin(),
+                    metadata->headers.end());
+  }
+  return std::move(headers_);
 }
 
 HttpStep RestStream::Next() {
   if (!pending_.empty()) return HttpStep::Data(std::exchange(pending_, ""));
-  if (source_ == nullptr) {
-    End(*result_);
+  if (source() == nullptr) {
+    End();
     return HttpStep::End();
   }
-  ReplyStep step = source_->Next();
-  if (step.kind == ReplyStep::Kind::kWait) {
-    return HttpStep::Wait();
+  ReplyStep step = source()->Next();
+  if (step.kind == ReplyStep::Kind::kWait) return HttpStep::Wait();
+  if (step.kind == ReplyStep::Kind::kCut) {
+    SetResult(std::move(step.status));
+    return HttpStep::Cut();
   }
   std::string data;
   if (step.kind == ReplyStep::Kind::kMessage) {
-    auto json = writer_.Message(*step.message);
+    auto json = writer().Message(*step.message);
     if (json.ok()) {
       data = Element(*json);
     } else {
@@ -62,18 +90,12 @@ HttpStep RestStream::Next() {
   if (step.kind == ReplyStep::Kind::kEnd) {
     http_status = ToHttpStatus(step.status.code());
     data = LastElement(step.status);
-    result_ = std::move(step.status);
-    source_.reset();
+    SetResult(std::move(step.status));
   }
   if (head_sent_) return HttpStep::Data(std::move(data));
   head_sent_ = true;
-  AddChallenge(call_.method(), http_status, headers_);
   pending_ = std::move(data);
-  return HttpStep::Head(http_status, std::move(headers_));
-}
-
-void RestStream::OnReady(std::function<void()> wake) {
-  source_->OnReady(std::move(wake));
+  return HttpStep::Head(http_status, TakeHeaders(http_status));
 }
 
 std::string RestStream::Element(const std::string& json) {
@@ -83,16 +105,30 @@ std::string RestStream::Element(const std::string& json) {
 std::string RestStream::LastElement(const absl::Status& status) {
   if (!status.ok()) {
     return absl::StrCat(
-        Element(writer_.Error(status, ToHttpStatus(status.code()))), "]\n");
+        Element(writer().Error(status, ToHttpStatus(status.code()))), "]\n");
   }
   return first_ ? "[]\n" : "]\n";
 }
 
-void RestStream::End(const absl::Status& status) {
-  if (std::exchange(ended_, true)) return;
-  pipeline_.End(call_, status, start_);
-  source_.reset();
-  open_call_.reset();
+HttpStep RestUnary::Next() {
+  ReplyStep step = source()->Next();
+  if (step.kind == ReplyStep::Kind::kMessage) {
+    auto json = writer().Message(*step.message);
+    if (json.ok()) {
+      json_ = *std::move(json);
+      step = source()->Next();
+    } else {
+      step = ReplyStep::End(json.status());
+    }
+  }
+  if (step.kind == ReplyStep::Kind::kWait) return HttpStep::Wait();
+  SetResult(step.status);
+  if (step.kind == ReplyStep::Kind::kCut) return HttpStep::Cut();
+  const int http_status = ToHttpStatus(step.status.code());
+  if (!step.status.ok()) json_ = writer().Error(step.status, http_status);
+  End();
+  return HttpStep::Whole(http_status, TakeHeaders(http_status),
+                         std::move(json_));
 }
 
 }  // namespace spanner_session_emulator

@@ -1,4 +1,4 @@
-// A streamed reply over REST.
+// A reply over REST that comes from a source.
 #ifndef SPANNER_SESSION_EMULATOR_SERVER_TRANSPORT_REST_REST_STREAM_H_
 #define SPANNER_SESSION_EMULATOR_SERVER_TRANSPORT_REST_REST_STREAM_H_
 
@@ -23,20 +23,29 @@
 
 namespace spanner_session_emulator {
 
-// Sends a reply as a JSON array, each message as soon as it is there, and owns
-// all that the call needs. An error is an element, too: `{"error":{…}}`, the
-// last one. Before the first message it also decides the HTTP status.
-class RestStream final : public HttpSource {
+// A call whose reply comes from a source, and all that it needs.
+class RestCall : public HttpSource {
  public:
-  // What is not owned must outlive the stream, except that the request's body
-  // is only read here. `headers` are those of the response.
-  RestStream(const HttpRequest& request, const HttpBinding& binding,
-             absl::string_view path, RestQuery query, HttpHeaders headers,
-             const Pipeline& pipeline, OpenCalls* open_calls);
-  ~RestStream() override;
+  // What is not owned must outlive the call, except that the request's body is
+  // only read here. `headers` are those of the response.
+  RestCall(const HttpRequest& request, const HttpBinding& binding,
+           absl::string_view path, RestQuery query, HttpHeaders headers,
+           const Pipeline& pipeline, OpenCalls* open_calls);
+  ~RestCall() override;
 
-  HttpStep Next() override;
   void OnReady(std::function<void()> wake) override;
+
+ protected:
+  const ReplyWriter& writer() const { return writer_; }
+  // Null when it is over.
+  ReplySource* source() const { return source_.get(); }
+
+  // Notes how the source has ended, which ends itself.
+  void SetResult(absl::Status result);
+  // Ends the call: with that result, or as cancelled if there is none.
+  void End();
+  // The headers of the response; once.
+  HttpHeaders TakeHeaders(int http_status);
 
  private:
   // A request that does not depend on the server's memory.
@@ -51,12 +60,6 @@ class RestStream final : public HttpSource {
     HttpRequest request;
   };
 
-  HttpStep Head(int status);
-  // What is sent of a message or at the end.
-  std::string Element(const std::string& json);
-  std::string LastElement(const absl::Status& status);
-  void End(const absl::Status& status);
-
   std::optional<OpenCalls::Call> open_call_;
   const Pipeline& pipeline_;
   HttpHeaders headers_;
@@ -67,13 +70,37 @@ class RestStream final : public HttpSource {
   const RestContext context_;
   Call call_;
   Pipeline::Clock::time_point start_;
-  std::unique_ptr<ReplySource> source_;  // Null when it is over.
+  std::unique_ptr<ReplySource> source_;
+  std::optional<absl::Status> result_;
+  bool ended_ = false;
+};
+
+// Sends a reply as a JSON array, each message as soon as it is there. An error
+// is an element, too: `{"error":{…}}`, the last one. Before the first message
+// it also decides the HTTP status.
+class RestStream final : public RestCall {
+ public:
+  using RestCall::RestCall;
+  HttpStep Next() override;
+
+ private:
+  // What is sent of a message or at the end.
+  std::string Element(const std::string& json);
+  std::string LastElement(const absl::Status& status);
 
   bool head_sent_ = false;
-  std::string pending_;                 // What comes after the head.
-  bool first_ = true;                   // No element has been made.
-  std::optional<absl::Status> result_;  // Once the source has ended.
-  bool ended_ = false;
+  std::string pending_;  // What comes after the head.
+  bool first_ = true;    // No element has been made.
+};
+
+// Sends a unary reply that may have to be waited for.
+class RestUnary final : public RestCall {
+ public:
+  using RestCall::RestCall;
+  HttpStep Next() override;
+
+ private:
+  std::string json_;  // Of the message, once it is there.
 };
 
 }  // namespace spanner_session_emulator

@@ -258,6 +258,41 @@ TEST_F(PipelineTest, TheEndpointIsLookedAtFirst) {
             errors::UnparsableRequest(*method->descriptor()));
 }
 
+TEST_F(PipelineTest, AnInterceptorStandsBeforeTheHandlersOfGooglesApi) {
+  class Faults final : public Interceptor {
+   public:
+    Reply Answer(Call&) override {
+      return Reply::Error(absl::DataLossError("intercepted"));
+    }
+    using Interceptor::set_active;
+  } faults;
+  const Pipeline pipeline(nullptr, nullptr, nullptr, &faults);
+  const auto run = [&](const Method& method, const std::string& bytes,
+                       Call::Unary unary = Call::Unary::kMayWait) {
+    const FakeContext context(bytes);
+    Call call(method, context, unary);
+    return pipeline.Begin(call).reply.status();
+  };
+  const Method& method =
+      *FindMethod(table_, "google.spanner.v1.Spanner.GetSession");
+  EXPECT_FALSE(pipeline.MayWait(method));
+  EXPECT_TRUE(run(method, GetSession(kSession)).ok());
+  faults.set_active(true);
+  EXPECT_TRUE(pipeline.MayWait(method));
+  EXPECT_EQ(run(method, GetSession(kSession)).message(), "intercepted");
+  // A call that cannot wait does not see it.
+  EXPECT_TRUE(run(method, GetSession(kSession), Call::Unary::kAtOnce).ok());
+  // All checks go before it.
+  EXPECT_EQ(run(method, "\xff").code(), absl::StatusCode::kInvalidArgument);
+  Method control = method;
+  control.api_kind = ApiKind::kControl;
+  EXPECT_FALSE(pipeline.MayWait(control));
+  EXPECT_TRUE(run(control, GetSession(kSession)).ok());
+  const Method unknown = UnknownMethod("/google.spanner.v1.Spanner/Nothing");
+  EXPECT_FALSE(pipeline.MayWait(unknown));
+  EXPECT_EQ(run(unknown, "").code(), absl::StatusCode::kUnimplemented);
+}
+
 TEST_F(PipelineTest, WorksWithoutAnObserver) {
   const Pipeline pipeline(nullptr);
   const FakeContext context(GetSession(kSession));

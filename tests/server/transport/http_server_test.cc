@@ -571,8 +571,27 @@ TEST(HttpServerTest, AStreamThatIsCutIsSeenToBeIncomplete) {
   }
 }
 
+TEST(HttpServerTest, AWholeReplyMayBeWaitedFor) {
+  HttpTestStream stream;
+  const auto server = Start(Options(Streaming(stream)));
+  HttpTestClient client(server->port());
+  client.Send(HttpGet("/stream") + HttpGet("/next"));
+  ASSERT_TRUE(stream.AwaitWait());
+  stream.Push(HttpStep::Whole(404, {{"A", "b"}}, "all of it"));
+  const HttpTestResponse response = client.Read();
+  EXPECT_EQ(response.status, 404);
+  EXPECT_EQ(response.Header("A"), "b");
+  EXPECT_EQ(response.Header("Content-Length"), "9");
+  EXPECT_EQ(response.Header("Transfer-Encoding"), "");
+  EXPECT_EQ(response.body, "all of it");
+  EXPECT_TRUE(stream.AwaitDestroyed());
+  // The connection goes on.
+  EXPECT_EQ(client.Read().body, "GET /next ");
+}
+
 TEST(HttpServerTest, StepsOutOfOrderCutTheStream) {
   const std::vector<std::vector<HttpStep>> wrong = {
+      {HttpStep::Head(200, {}), HttpStep::Whole(200, {}, "x")},
       {HttpStep::Data("x")},
       {HttpStep::End()},
       {HttpStep::Head(200, {}), HttpStep::Head(200, {})}};

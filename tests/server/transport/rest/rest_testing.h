@@ -83,6 +83,12 @@ inline TestResponse Read(HttpResponse response) {
         result.body += step.data;
         result.pieces.push_back(std::move(step.data));
         break;
+      case HttpStep::Kind::kWhole:
+        EXPECT_EQ(result.status, 0);
+        result.status = step.status;
+        result.headers = std::move(step.headers);
+        result.body = std::move(step.data);
+        return result;
       case HttpStep::Kind::kWait:
       case HttpStep::Kind::kCut:
         ADD_FAILURE() << "waits or cuts";
