@@ -6,14 +6,9 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
-#include "absl/strings/ascii.h"
-#include "absl/strings/cord.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
-#include "server/call/errors.h"
 #include "server/mock/column_types.h"
-#include "server/mock/statement_text.h"
+#include "server/mock/script.h"
 #include "server/mock/values.h"
 
 namespace spanner_session_emulator {
@@ -35,16 +30,8 @@ constexpr absl::string_view kKeySetFacet = "key_set";
 // bits.
 constexpr int64_t kMaxRepeat = 1'000'000'000;
 
-// What fits into a client's 8 KiB of trailers, even several times.
-constexpr size_t kMaxDetailsBytes = 2048;
-
-constexpr size_t kMaxIdSize = 63;
-
-// A pattern that needs more memory than this is refused.
-constexpr int64_t kMaxPatternBytes = 8 << 20;
-
 absl::Status Invalid(absl::string_view field, absl::string_view problem) {
-  return absl::InvalidArgumentError(absl::StrCat(field, " ", problem));
+  return InvalidScript(field, problem);
 }
 
 }  // namespace
@@ -116,31 +103,19 @@ class StubReader {
     }
     switch (match().call_case()) {
       case Match::kSql: {
-        const std::string sql = FoldBlanks(match().sql());
+        const auto sql = StatementMatch::Exact(match().sql());
+        if (!sql.ok()) return Invalid("match.sql", sql.status().message());
         is_dml_ = IsDml(match().sql());
-        if (sql.empty()) return Invalid("match.sql", "must not be empty");
-        stub_.key_ = absl::StrCat(std::string(1, kStatementKey), sql);
+        stub_.key_ = absl::StrCat(std::string(1, kStatementKey), sql->text());
         return absl::OkStatus();
       }
       case Match::kSqlPrefix:
-        stub_.key_ = std::string(1, kLooseKey);
         is_dml_ = IsDml(match().sql_prefix());
-        stub_.prefix_ = FoldBlanks(match().sql_prefix());
-        if (stub_.prefix_.empty()) {
-          return Invalid("match.sql_prefix", "must not be empty");
-        }
-        // At the end, a blank is the end of a word; in quotes, it is still
-        // there.
-        if (const auto is_blank =
-                [](unsigned char c) { return absl::ascii_isspace(c); };
-            is_blank(match().sql_prefix().back()) &&
-            !is_blank(stub_.prefix_.back())) {
-          stub_.prefix_ += ' ';
-        }
-        return absl::OkStatus();
+        return ReadLoose("match.sql_prefix",
+                         StatementMatch::Prefix(match().sql_prefix()));
       case Match::kSqlPattern:
-        stub_.key_ = std::string(1, kLooseKey);
-        return ReadPattern();
+        return ReadLoose("match.sql_pattern",
+                         StatementMatch::Pattern(match().sql_pattern()));
       case Match::kRead:
         if (match().read().table().empty()) {
           return Invalid("match.read.table", "must not be empty");
@@ -163,20 +138,11 @@ class StubReader {
                    "batch_write");
   }
 
-  absl::Status ReadPattern() {
-    RE2::Options options;
-    options.set_log_errors(false);
-    options.set_dot_nl(true);
-    options.set_max_mem(kMaxPatternBytes);
-    stub_.pattern_ =
-        std::make_unique<const RE2>(match().sql_pattern(), options);
-    if (match().sql_pattern().empty() || !stub_.pattern_->ok()) {
-      return Invalid("match.sql_pattern",
-                     absl::StrCat("must be a regular expression of RE2: ",
-                                  match().sql_pattern().empty()
-                                      ? "it is empty"
-                                      : stub_.pattern_->error()));
-    }
+  absl::Status ReadLoose(absl::string_view field,
+                         absl::StatusOr<StatementMatch> statements) {
+    if (!statements.ok()) return Invalid(field, statements.status().message());
+    stub_.key_ = std::string(1, kLooseKey);
+    stub_.statements_ = *std::move(statements);
     return absl::OkStatus();
   }
 
@@ -232,7 +198,8 @@ class StubReader {
         !proto.has_row_count() && !proto.has_result_set() &&
         proto.partial_result_sets().empty() && !proto.has_error();
     if (proto.has_error()) {
-      if (absl::Status s = ReadError(at("error"), proto.error(), answer.error);
+      if (absl::Status s =
+              ReadScriptError(at("error"), proto.error(), answer.error);
           !s.ok()) {
         return s;
       }
@@ -269,54 +236,6 @@ class StubReader {
           !s.ok()) {
         return s;
       }
-    }
-    return absl::OkStatus();
-  }
-
-  static absl::Status ReadError(const std::string& field,
-                                const v1::Stub::Error& error,
-                                absl::Status& status) {
-    if (error.code() == google::rpc::OK ||
-        !google::rpc::Code_IsValid(error.code())) {
-      return Invalid(absl::StrCat(field, ".code"),
-                     "must be a code of google.rpc.Code other than OK, as "
-                     "\"ABORTED\" or 10");
-    }
-    if (error.message().size() > errors::kMaxTextBytes) {
-      return Invalid(absl::StrCat(field, ".message"),
-                     absl::StrCat("must be at most ", errors::kMaxTextBytes,
-                                  " bytes long, as clients take no more than 8 "
-                                  "KiB of trailers"));
-    }
-    if (!error.message().empty() &&
-        absl::ascii_isspace(
-            static_cast<unsigned char>(error.message().back()))) {
-      return Invalid(absl::StrCat(field, ".message"),
-                     "must not end in a blank: some clients would drop it");
-    }
-    status = absl::Status(static_cast<absl::StatusCode>(error.code()),
-                          error.message());
-    // As Spanner always says when to try again.
-    if (absl::IsAborted(status) && error.details().empty()) {
-      status = error.message().empty()
-                   ? errors::TransactionAborted()
-                   : errors::TransactionAborted(error.message());
-    }
-    size_t bytes = 0;
-    for (int i = 0; i < error.details_size(); ++i) {
-      const google::protobuf::Any& detail = error.details(i);
-      const std::string name = absl::StrCat(field, ".details[", i, "]");
-      if (detail.type_url().empty()) return Invalid(name, "must have a type");
-      if (status.GetPayload(detail.type_url()).has_value()) {
-        return Invalid(name, "must have another type than those before it");
-      }
-      bytes += detail.ByteSizeLong();
-      if (bytes > kMaxDetailsBytes) {
-        return Invalid(name, absl::StrCat("is too long: all details must have "
-                                          "at most ",
-                                          kMaxDetailsBytes, " bytes together"));
-      }
-      status.SetPayload(detail.type_url(), absl::Cord(detail.value()));
     }
     return absl::OkStatus();
   }
@@ -437,13 +356,7 @@ class StubReader {
   bool is_dml_ = false;
 };
 
-bool IsStubName(absl::string_view name) {
-  if (!absl::ConsumePrefix(&name, "stubs/")) return false;
-  return !name.empty() && name.size() <= kMaxIdSize &&
-         std::all_of(name.begin(), name.end(), [](unsigned char c) {
-           return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.';
-         });
-}
+bool IsStubName(absl::string_view name) { return IsScriptName("stubs/", name); }
 
 absl::StatusOr<std::unique_ptr<Stub>> Stub::Make(v1::Stub proto) {
   std::unique_ptr<Stub> stub(new Stub(std::move(proto)));
@@ -478,7 +391,7 @@ const StubAnswer& Stub::answer(int64_t number) const {
 
 std::string Stub::Mismatch(const StubCall& call) const {
   const Match& match = proto_.match();
-  if (!prefix_.empty() && !absl::StartsWith(call.sql, prefix_)) {
+  if (match.has_sql_prefix() && !statements_.Matches(call.sql)) {
     return "sql_prefix";
   }
   if (match.transaction_kind() != Match::TRANSACTION_KIND_UNSPECIFIED &&
@@ -507,7 +420,7 @@ std::string Stub::Mismatch(const StubCall& call) const {
     return "table";
   }
   // At last, as it takes the longest.
-  if (pattern_ != nullptr && !RE2::FullMatch(call.sql, *pattern_)) {
+  if (match.has_sql_pattern() && !statements_.Matches(call.sql)) {
     return "sql_pattern";
   }
   return "";

@@ -14,7 +14,7 @@
 #include "google/protobuf/repeated_field.h"
 #include "google/protobuf/struct.pb.h"
 #include "google/spanner/v1/result_set.pb.h"
-#include "re2/re2.h"
+#include "server/mock/statement_match.h"
 #include "server/mock/stub_call.h"
 #include "spanner_session_emulator/v1/stubs.pb.h"
 #include "store/names.h"
@@ -109,8 +109,7 @@ class Stub {
   std::string key_;
   std::vector<std::string> facets_;
   std::string facet_values_;
-  std::string prefix_;
-  std::unique_ptr<const RE2> pattern_;
+  StatementMatch statements_;  // By a prefix or a pattern.
   std::vector<StubAnswer> answers_;
 };
 

@@ -12,6 +12,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "server/call/errors.h"
+#include "server/mock/script.h"
 #include "server/mock/statement_text.h"
 
 namespace spanner_session_emulator {
@@ -53,12 +54,6 @@ std::vector<absl::string_view> ScopesOf(absl::string_view database) {
   }
   scopes.push_back(database);
   return scopes;
-}
-
-// Whether `inner` is `outer`, or a part of it.
-bool Lies(absl::string_view inner, absl::string_view outer) {
-  return outer.empty() || inner == outer ||
-         absl::StartsWith(inner, absl::StrCat(outer, "/"));
 }
 
 // The number of the built-in stub for a call, if there is one.
@@ -114,7 +109,7 @@ std::string WhyNot(const StubCall& call, const StubKeys& keys,
   std::string why = stub.Mismatch(call);
   if (why == "sql_prefix" || why == "sql_pattern") return std::string(kOther);
   if (!why.empty()) return why;
-  if (!Lies(call.database, stub.scope().full())) return "scope";
+  if (!LiesIn(call.database, stub.scope().full())) return "scope";
   if (FacetValues(call, stub.facets()) != stub.facet_values()) {
     return call.kind == StubCall::Kind::kRead ? "key_set" : "params";
   }
@@ -258,7 +253,7 @@ int64_t StubRegistry::DeleteAll(const Scope& scope) {
   int64_t count = 0;
   for (auto it = items_.begin(); it != items_.end();) {
     const Item& item = it->second;
-    if (!Lies(item.stub->scope().full(), scope.full())) {
+    if (!LiesIn(item.stub->scope().full(), scope.full())) {
       ++it;
       continue;
     }

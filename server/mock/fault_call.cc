@@ -1,0 +1,104 @@
+#include "server/mock/fault_call.h"
+
+#include "google/spanner/v1/spanner.pb.h"
+#include "server/call/method.h"
+#include "server/mock/statement_text.h"
+
+namespace spanner_session_emulator {
+namespace {
+
+namespace api = ::google::spanner::v1;
+
+// Calls `function` with the request as what it is, if it is one of these.
+template <typename... Requests, typename F>
+void IfOneOf(const google::protobuf::Message& message, F function) {
+  const auto try_one = [&](const auto* request) {
+    if (request != nullptr) function(*request);
+  };
+  (try_one(dynamic_cast<const Requests*>(&message)), ...);
+}
+
+FaultCall::SessionFacts FactsOf(const api::Session& session) {
+  FaultCall::SessionFacts facts = {.multiplexed = session.multiplexed()};
+  // The request has been validated.
+  auto labels =
+      Labels::Make({session.labels().begin(), session.labels().end()});
+  if (labels.ok()) facts.labels = *std::move(labels);
+  return facts;
+}
+
+}  // namespace
+
+FaultCall::FaultCall(const Call& call, SessionStore* store)
+    : call_(call), store_(store) {
+  switch (call.method().resource_kind) {
+    case ResourceKind::kNone:
+      break;
+    case ResourceKind::kSession:
+      session_ = call.resource();
+      database_ = call.session().database_full();
+      break;
+    case ResourceKind::kDatabase:
+      database_ = call.resource();
+      break;
+  }
+  const google::protobuf::Message& message = call.request();
+  IfOneOf<api::ExecuteSqlRequest, api::ReadRequest, api::ExecuteBatchDmlRequest,
+          api::BeginTransactionRequest, api::CommitRequest,
+          api::BatchWriteRequest>(message, [this](const auto& request) {
+    request_tag_ = request.request_options().request_tag();
+    transaction_tag_ = request.request_options().transaction_tag();
+  });
+  IfOneOf<api::ExecuteSqlRequest, api::ReadRequest, api::ExecuteBatchDmlRequest,
+          api::PartitionQueryRequest, api::PartitionReadRequest>(
+      message, [this](const auto& request) {
+        transaction_id_ = request.transaction().id();
+      });
+  IfOneOf<api::CommitRequest, api::RollbackRequest>(
+      message, [this](const auto& request) {
+        transaction_id_ = request.transaction_id();
+      });
+}
+
+const std::vector<std::string>& FaultCall::statements() {
+  if (!statements_.has_value()) {
+    statements_.emplace();
+    IfOneOf<api::ExecuteSqlRequest, api::PartitionQueryRequest>(
+        call_.request(), [this](const auto& request) {
+          statements_->push_back(FoldBlanks(request.sql()));
+        });
+    IfOneOf<api::ExecuteBatchDmlRequest>(
+        call_.request(), [this](const auto& request) {
+          for (const auto& statement : request.statements()) {
+            statements_->push_back(FoldBlanks(statement.sql()));
+          }
+        });
+  }
+  return *statements_;
+}
+
+const std::optional<FaultCall::SessionFacts>& FaultCall::session_facts() {
+  if (session_facts_.has_value()) return *session_facts_;
+  session_facts_.emplace();
+  if (!session_.empty()) {
+    if (const auto session = store_->Get(call_.session())) {
+      SessionFacts facts = {.multiplexed = session->multiplexed};
+      if (session->attributes != nullptr) {
+        facts.labels = session->attributes->labels;
+      }
+      *session_facts_ = std::move(facts);
+    }
+  } else {
+    IfOneOf<api::CreateSessionRequest>(
+        call_.request(), [this](const auto& request) {
+          *session_facts_ = FactsOf(request.session());
+        });
+    IfOneOf<api::BatchCreateSessionsRequest>(
+        call_.request(), [this](const auto& request) {
+          *session_facts_ = FactsOf(request.session_template());
+        });
+  }
+  return *session_facts_;
+}
+
+}  // namespace spanner_session_emulator

@@ -1,0 +1,197 @@
+#include "server/mock/fault_registry.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "server/call/errors.h"
+#include "server/call/method.h"
+#include "server/mock/script.h"
+
+namespace spanner_session_emulator {
+
+absl::StatusOr<std::vector<FaultRegistry::Entry>> FaultRegistry::Add(
+    std::vector<std::unique_ptr<Fault>> faults) {
+  MutexLock lock(&mu_);
+  absl::flat_hash_set<std::string> names;
+  for (const std::unique_ptr<Fault>& fault : faults) {
+    if (fault->name().empty()) continue;
+    if (numbers_.contains(fault->name()) ||
+        !names.insert(fault->name()).second) {
+      return errors::FaultExists(fault->name());
+    }
+  }
+  std::vector<Entry> added;
+  added.reserve(faults.size());
+  for (std::unique_ptr<Fault>& fault : faults) {
+    if (fault->name().empty()) {
+      std::string name;
+      do {
+        name = NewName();
+      } while (names.contains(name));
+      fault->set_name(std::move(name));
+    }
+    const int64_t number = ++last_number_;
+    Item& item = items_[number];
+    item.fault = std::move(fault);
+    item.group = std::make_shared<Waits::Group>();
+    numbers_[item.fault->name()] = number;
+    added.push_back({.fault = item.fault, .number = number});
+  }
+  UpdateActive();
+  return added;
+}
+
+std::string FaultRegistry::NewName() {
+  std::string name;
+  do {
+    name = absl::StrCat("faults/", ++last_name_);
+  } while (numbers_.contains(name));
+  return name;
+}
+
+void FaultRegistry::UpdateActive() {
+  set_active(std::any_of(items_.begin(), items_.end(), [](const auto& item) {
+    return !item.second.spent();
+  }));
+}
+
+FaultRegistry::Entry FaultRegistry::ToEntry(int64_t number,
+                                            const Item& item) const {
+  return {.fault = item.fault,
+          .number = number,
+          .match_count = item.match_count,
+          .hit_count = item.hit_count,
+          .held_call_count = waits_.Count(*item.group)};
+}
+
+FaultRegistry::Items::const_iterator FaultRegistry::At(
+    absl::string_view name) const {
+  const auto it = numbers_.find(name);
+  return it == numbers_.end() ? items_.end() : items_.find(it->second);
+}
+
+std::optional<FaultRegistry::Entry> FaultRegistry::Find(
+    absl::string_view name) const {
+  MutexLock lock(&mu_);
+  const auto it = At(name);
+  if (it == items_.end()) return std::nullopt;
+  return ToEntry(it->first, it->second);
+}
+
+std::vector<FaultRegistry::Entry> FaultRegistry::List(int64_t after,
+                                                      size_t limit) const {
+  MutexLock lock(&mu_);
+  std::vector<Entry> entries;
+  for (auto it = items_.upper_bound(after);
+       it != items_.end() && entries.size() < limit; ++it) {
+    entries.push_back(ToEntry(it->first, it->second));
+  }
+  return entries;
+}
+
+// Calls are let go without the lock: they go on at once.
+
+bool FaultRegistry::Delete(absl::string_view name) {
+  std::shared_ptr<Waits::Group> group;
+  {
+    MutexLock lock(&mu_);
+    const auto it = At(name);
+    if (it == items_.end()) return false;
+    group = it->second.group;
+    items_.erase(it);
+    numbers_.erase(name);
+    UpdateActive();
+  }
+  waits_.Close(*group);
+  return true;
+}
+
+int64_t FaultRegistry::DeleteAll(const Scope& scope) {
+  std::vector<std::shared_ptr<Waits::Group>> groups;
+  {
+    MutexLock lock(&mu_);
+    for (auto it = items_.begin(); it != items_.end();) {
+      const Fault& fault = *it->second.fault;
+      if (!LiesIn(fault.scope(), scope.full())) {
+        ++it;
+        continue;
+      }
+      groups.push_back(it->second.group);
+      numbers_.erase(fault.name());
+      it = items_.erase(it);
+    }
+    if (scope.is_everything()) last_name_ = seed_ = 0;
+    UpdateActive();
+  }
+  for (const auto& group : groups) waits_.Close(*group);
+  return static_cast<int64_t>(groups.size());
+}
+
+std::optional<int64_t> FaultRegistry::Release(absl::string_view name) {
+  std::shared_ptr<Waits::Group> group;
+  {
+    MutexLock lock(&mu_);
+    const auto it = At(name);
+    if (it == items_.end()) return std::nullopt;
+    group = it->second.group;
+  }
+  return waits_.Release(*group);
+}
+
+int64_t FaultRegistry::seed() const {
+  MutexLock lock(&mu_);
+  return seed_;
+}
+
+void FaultRegistry::SetSeed(int64_t seed) {
+  MutexLock lock(&mu_);
+  seed_ = seed;
+}
+
+std::vector<AppliedFault> FaultRegistry::Apply(FaultCall& call,
+                                               ReplyMetadata& metadata) {
+  std::vector<AppliedFault> applied;
+  bool paused = false;
+  bool frozen = false;
+  bool has_metadata = false;
+  bool has_effect = false;
+  bool spent = false;
+  MutexLock lock(&mu_);
+  for (auto& [number, item] : items_) {
+    const Fault& fault = *item.fault;
+    if (item.spent() || !fault.Matches(call)) continue;
+    // It counts in any case: what other faults do makes no difference to it.
+    const FaultDraws draws = {.seed = seed_, .match = ++item.match_count};
+    const bool applies = fault.has_effect() || (fault.pauses() && !paused) ||
+                         (fault.freezes() && !frozen) ||
+                         (fault.has_metadata() && !has_metadata);
+    if (has_effect || !applies || !fault.Picks(draws)) continue;
+    ++item.hit_count;
+    spent |= item.spent();
+    paused |= fault.pauses();
+    frozen |= fault.freezes();
+    has_metadata |= fault.has_metadata();
+    has_effect |= fault.has_effect();
+    metadata.Add(fault.metadata());
+    applied.push_back(
+        {.fault = item.fault, .group = item.group, .draws = draws});
+  }
+  if (spent) UpdateActive();
+  return applied;
+}
+
+Reply FaultRegistry::Answer(Call& call) {
+  FaultCall fault_call(call, environment_.store);
+  ReplyMetadata metadata;
+  std::vector<AppliedFault> applied = Apply(fault_call, metadata);
+  if (applied.empty()) return call.method().handle(call);
+  call.reply_metadata =
+      std::make_unique<const ReplyMetadata>(std::move(metadata));
+  return Reply::Stream(std::make_unique<FaultSource>(
+      &call, &environment_, &waits_, std::move(applied),
+      std::string(fault_call.transaction_id())));
+}
+
+}  // namespace spanner_session_emulator
