@@ -19,9 +19,11 @@
 #include "server/auth/permissions.h"
 #include "server/auth/policy.h"
 #include "server/call/descriptors.h"
+#include "server/call/errors.h"
 #include "server/call/method.h"
 #include "server/call/pipeline.h"
 #include "server/message_text.h"
+#include "server/mock/fault_registry.h"
 #include "server/mock/stub.h"
 #include "server/mock/stub_registry.h"
 #include "server/services/control.h"
@@ -264,6 +266,18 @@ std::string ProblemLine(HttpProblem problem, const HttpRequest& request) {
   return line;
 }
 
+// The error that a call gets whose caller lacks the first permission that it
+// needs; OK if it needs none.
+absl::Status PermissionDenied(const Call& call) {
+  absl::Status denied;
+  CheckPermissions(
+      call, [&](absl::string_view permission, absl::string_view resource) {
+        denied = errors::PermissionMissing(permission, resource);
+        return false;
+      });
+  return denied;
+}
+
 // What the HTTP server answers of its own accord.
 HttpResponse ProblemResponse(HttpProblem problem, bool tls) {
   const int status = static_cast<int>(problem);
@@ -307,7 +321,9 @@ class Emulator::Impl {
         catalog_(databases),
         auth_(clock_.get(), std::move(policy), options.control_token),
         stubs_(std::move(script)),
-        pipeline_(MakeObserver(options_), &auth_, std::move(check_endpoint)) {
+        faults_({.store = &store_, .permission_denied = PermissionDenied}),
+        pipeline_(MakeObserver(options_), &auth_, std::move(check_endpoint),
+                  &faults_) {
     AddSpannerMethods(Unimplemented(resources_), methods_);
     AddSessionMethods(
         resources_,
@@ -380,6 +396,7 @@ class Emulator::Impl {
     if (shut_down_ || server_ == nullptr) return;
     shut_down_ = true;
     health_.Shutdown();
+    faults_.ShutDown();
     grace = std::clamp(grace, absl::ZeroDuration(), absl::Hours(24));
     // Both at once, as they share the grace.
     std::thread http([&] {
@@ -420,7 +437,8 @@ class Emulator::Impl {
       methods_.AddService(service, Unimplemented(resources_));
       names.push_back(service->full_name());
     }
-    AddControlMethods(clock_.get(), &store_, &auth_, &stubs_, methods_);
+    AddControlMethods(clock_.get(), &store_, &auth_, &stubs_, &faults_,
+                      methods_);
     methods_.AddService(HealthService(), Unimplemented(resources_));
     health_.AddMethods(names, methods_);
     names.push_back(HealthService()->full_name());
@@ -560,6 +578,7 @@ class Emulator::Impl {
   const PartitionTokens partition_tokens_;
   Authorizer auth_;
   StubRegistry stubs_;
+  FaultRegistry faults_;
   const Pipeline pipeline_;
   OpenCalls open_calls_;
 

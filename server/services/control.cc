@@ -2,6 +2,7 @@
 
 #include "spanner_session_emulator/v1/auth.pb.h"
 #include "spanner_session_emulator/v1/clock.pb.h"
+#include "spanner_session_emulator/v1/faults.pb.h"
 #include "spanner_session_emulator/v1/reset.pb.h"
 #include "spanner_session_emulator/v1/sessions.pb.h"
 #include "spanner_session_emulator/v1/stubs.pb.h"
@@ -16,16 +17,19 @@ std::vector<const google::protobuf::ServiceDescriptor*> ControlServices() {
           "SessionService"),
       v1::ResetRequest::descriptor()->file()->FindServiceByName("ResetService"),
       v1::AuthReport::descriptor()->file()->FindServiceByName("AuthService"),
-      v1::Stub::descriptor()->file()->FindServiceByName("StubService")};
+      v1::Stub::descriptor()->file()->FindServiceByName("StubService"),
+      v1::Fault::descriptor()->file()->FindServiceByName("FaultService")};
 }
 
 void AddControlMethods(Clock* clock, SessionStore* store, Authorizer* auth,
-                       StubRegistry* stubs, MethodTable& table) {
+                       StubRegistry* stubs, FaultRegistry* faults,
+                       MethodTable& table) {
   AddClockMethods(clock, table);
   AddSessionControlMethods(clock, store, table);
   AddResetMethods(store, auth, stubs, table);
   AddAuthMethods(auth, table);
-  AddStubMethods(stubs, table);
+  AddStubMethods(stubs, faults, table);
+  AddFaultMethods(faults, table);
 }
 
 }  // namespace spanner_session_emulator

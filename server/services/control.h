@@ -1,7 +1,7 @@
 // The control API, package spanner_session_emulator.v1: what its RPCs mean is
 // said in proto/spanner_session_emulator/v1. These only translate: Clock,
-// SessionStore, Authorizer, StubRegistry and Reset() do the work, for C++ users
-// as well.
+// SessionStore, Authorizer, StubRegistry, FaultRegistry and Reset() do the
+// work, for C++ users as well.
 #ifndef SPANNER_SESSION_EMULATOR_SERVER_SERVICES_CONTROL_H_
 #define SPANNER_SESSION_EMULATOR_SERVER_SERVICES_CONTROL_H_
 
@@ -10,6 +10,7 @@
 #include "google/protobuf/descriptor.h"
 #include "server/auth/authorizer.h"
 #include "server/call/method.h"
+#include "server/mock/fault_registry.h"
 #include "server/mock/stub_registry.h"
 #include "store/clock.h"
 #include "store/session_store.h"
@@ -22,7 +23,8 @@ std::vector<const google::protobuf::ServiceDescriptor*> ControlServices();
 // Gives the methods of ControlServices() their handlers. What they work on must
 // outlive the table.
 void AddControlMethods(Clock* clock, SessionStore* store, Authorizer* auth,
-                       StubRegistry* stubs, MethodTable& table);
+                       StubRegistry* stubs, FaultRegistry* faults,
+                       MethodTable& table);
 
 // The same for one service each.
 void AddClockMethods(Clock* clock, MethodTable& table);
@@ -31,7 +33,9 @@ void AddSessionControlMethods(const Clock* clock, SessionStore* store,
 void AddResetMethods(SessionStore* store, Authorizer* auth, StubRegistry* stubs,
                      MethodTable& table);
 void AddAuthMethods(Authorizer* auth, MethodTable& table);
-void AddStubMethods(StubRegistry* stubs, MethodTable& table);
+void AddStubMethods(StubRegistry* stubs, FaultRegistry* faults,
+                    MethodTable& table);
+void AddFaultMethods(FaultRegistry* faults, MethodTable& table);
 
 }  // namespace spanner_session_emulator
 

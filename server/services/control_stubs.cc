@@ -9,16 +9,16 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "google/protobuf/empty.pb.h"
 #include "server/call/errors.h"
+#include "server/mock/fault.h"
+#include "server/mock/fault_registry.h"
 #include "server/mock/stub.h"
 #include "server/mock/stub_registry.h"
 #include "server/services/control.h"
+#include "server/services/script_requests.h"
 #include "server/services/unary.h"
 #include "spanner_session_emulator/v1/stubs.pb.h"
 #include "store/names.h"
@@ -26,90 +26,34 @@
 namespace spanner_session_emulator {
 namespace {
 
-constexpr int kMaxPageSize = 1000;
-
 // Of the stubs in a page, so that the page fits into a message.
 constexpr size_t kMaxPageBytes = size_t{16} << 20;
 
-// As std::any takes only what can be copied.
-using PreparedStubs = std::shared_ptr<Stubs>;
-
-// For what is wrong in the request's `field`: `answer.rows[0] must …`.
-absl::Status InvalidIn(const Call& call, absl::string_view field,
-                       const absl::Status& problem) {
-  const std::pair<absl::string_view, absl::string_view> field_and_problem =
-      absl::StrSplit(problem.message(), absl::MaxSplits(' ', 1));
-  return errors::InvalidField(call.method().name,
-                              absl::StrCat(field, ".", field_and_problem.first),
-                              field_and_problem.second);
-}
-
 absl::Status ValidateCreate(Call& call) {
   const auto& request = call.request<v1::CreateStubRequest>();
-  absl::StatusOr<std::unique_ptr<Stub>> stub = Stub::Make(request.stub());
-  if (!stub.ok()) return InvalidIn(call, "stub", stub.status());
-  if (!request.stub_id().empty()) {
-    std::string name = absl::StrCat("stubs/", request.stub_id());
-    if (!IsStubName(name)) {
-      return errors::InvalidField(
-          call.method().name, "stub_id",
-          "must have 1 to 63 letters, digits, `-`, `_` and `.`");
-    }
-    if (!request.stub().name().empty() && request.stub().name() != name) {
-      return errors::InvalidField(call.method().name, "stub_id",
-                                  "must be that of stub.name, if both are "
-                                  "there");
-    }
-    (*stub)->set_name(std::move(name));
-  }
-  auto stubs = std::make_shared<Stubs>();
-  stubs->push_back(*std::move(stub));
-  call.prepared = PreparedStubs(std::move(stubs));
-  return absl::OkStatus();
+  return PrepareOne<Stub>(call, kStubKind, request.stub(), request.stub_id());
 }
+
+// As std::any takes only what can be copied.
+struct PreparedScript {
+  Prepared<Stub> stubs = std::make_shared<Prepared<Stub>::element_type>();
+  Prepared<Fault> faults = std::make_shared<Prepared<Fault>::element_type>();
+};
 
 absl::Status ValidateImport(Call& call) {
-  absl::StatusOr<Stubs> stubs =
-      MakeStubs(call.request<v1::ImportScriptRequest>().script());
-  if (!stubs.ok()) return InvalidIn(call, "script", stubs.status());
-  call.prepared = std::make_shared<Stubs>(*std::move(stubs));
-  return absl::OkStatus();
-}
-
-absl::Status ValidateList(Call& call) {
-  const auto& request = call.request<v1::ListStubsRequest>();
-  if (request.page_size() < 0) {
-    return errors::InvalidField(call.method().name, "page_size",
-                                "must not be negative");
+  const v1::Script& script = call.request<v1::ImportScriptRequest>().script();
+  PreparedScript prepared;
+  absl::Status status;
+  for (int i = 0; i < script.stubs_size() && status.ok(); ++i) {
+    status = Prepare(call, kStubKind, absl::StrCat("script.stubs[", i, "]"),
+                     script.stubs(i), *prepared.stubs);
   }
-  int64_t after = 0;
-  if (!request.page_token().empty() &&
-      (!absl::SimpleAtoi(request.page_token(), &after) || after <= 0 ||
-       request.page_token() != absl::StrCat(after))) {
-    return errors::InvalidField(call.method().name, "page_token",
-                                "is not a next_page_token of stubs");
+  for (int i = 0; i < script.faults_size() && status.ok(); ++i) {
+    status = Prepare(call, kFaultKind, absl::StrCat("script.faults[", i, "]"),
+                     script.faults(i), *prepared.faults);
   }
-  call.prepared = after;
-  return absl::OkStatus();
-}
-
-template <typename Request>
-absl::Status ValidateName(Call& call) {
-  return IsStubName(call.request<Request>().name())
-             ? absl::OkStatus()
-             : errors::InvalidField(call.method().name, "name",
-                                    kStubNameProblem);
-}
-
-absl::Status ValidateDeleteAll(Call& call) {
-  absl::StatusOr<Scope> scope =
-      Scope::Parse(call.request<v1::DeleteAllStubsRequest>().scope());
-  if (!scope.ok()) {
-    return errors::InvalidField(call.method().name, "scope",
-                                scope.status().message());
-  }
-  call.prepared = *std::move(scope);
-  return absl::OkStatus();
+  call.prepared = std::move(prepared);
+  return status;
 }
 
 void Fill(const StubRegistry::Entry& entry, v1::Stub& out) {
@@ -120,7 +64,7 @@ void Fill(const StubRegistry::Entry& entry, v1::Stub& out) {
 absl::Status Create(StubRegistry& registry, Call& call,
                     const v1::CreateStubRequest&, v1::Stub& response) {
   const auto added =
-      registry.Add(std::move(*std::any_cast<PreparedStubs>(call.prepared)));
+      registry.Add(std::move(*std::any_cast<Prepared<Stub>>(call.prepared)));
   if (!added.ok()) return added.status();
   Fill(added->front(), response);
   return absl::OkStatus();
@@ -129,10 +73,7 @@ absl::Status Create(StubRegistry& registry, Call& call,
 absl::Status List(StubRegistry& registry, Call& call,
                   const v1::ListStubsRequest& request,
                   v1::ListStubsResponse& response) {
-  const int page_size =
-      request.page_size() == 0 || request.page_size() > kMaxPageSize
-          ? kMaxPageSize
-          : request.page_size();
+  const int page_size = PageSize(request.page_size());
   // One more, to know whether there is another page.
   const std::vector<StubRegistry::Entry> entries =
       registry.List(std::any_cast<int64_t>(call.prepared),
@@ -175,34 +116,45 @@ absl::Status DeleteAll(StubRegistry& registry, Call& call,
   return absl::OkStatus();
 }
 
-absl::Status Import(StubRegistry& registry, Call& call,
-                    const v1::ImportScriptRequest&,
+// All or nothing: the faults first, which a call could only see too early.
+absl::Status Import(StubRegistry& stubs, FaultRegistry& faults, Call& call,
                     v1::ImportScriptResponse& response) {
-  const auto added =
-      registry.Add(std::move(*std::any_cast<PreparedStubs>(call.prepared)));
-  if (!added.ok()) return added.status();
-  response.set_stub_count(static_cast<int64_t>(added->size()));
+  const auto& prepared = std::any_cast<const PreparedScript&>(call.prepared);
+  const auto added_faults = faults.Add(std::move(*prepared.faults));
+  if (!added_faults.ok()) return added_faults.status();
+  const auto added_stubs = stubs.Add(std::move(*prepared.stubs));
+  if (!added_stubs.ok()) {
+    for (const auto& entry : *added_faults) faults.Delete(entry.fault->name());
+    return added_stubs.status();
+  }
+  response.set_stub_count(static_cast<int64_t>(added_stubs->size()));
+  response.set_fault_count(static_cast<int64_t>(added_faults->size()));
   return absl::OkStatus();
 }
 
-absl::Status Export(StubRegistry& registry, Call&,
-                    const v1::ExportScriptRequest&, v1::Script& response) {
-  for (const StubRegistry::Entry& entry : registry.List(0, SIZE_MAX)) {
-    *response.add_stubs() = entry.stub->proto();
+void Export(const StubRegistry& stubs, const FaultRegistry& faults,
+            v1::Script& script) {
+  for (const StubRegistry::Entry& entry : stubs.List(0, SIZE_MAX)) {
+    *script.add_stubs() = entry.stub->proto();
   }
-  return absl::OkStatus();
+  for (const FaultRegistry::Entry& entry : faults.List(0, SIZE_MAX)) {
+    *script.add_faults() = entry.fault->proto();
+  }
 }
 
 }  // namespace
 
-void AddStubMethods(StubRegistry* stubs, MethodTable& table) {
+void AddStubMethods(StubRegistry* stubs, FaultRegistry* faults,
+                    MethodTable& table) {
+  const auto name = [](absl::string_view method) {
+    return absl::StrCat("spanner_session_emulator.v1.StubService.", method);
+  };
   const auto add = [&]<typename Request, typename Response>(
-                       absl::string_view name,
+                       absl::string_view method,
                        absl::Status (*answer)(StubRegistry&, Call&,
                                               const Request&, Response&),
                        const Validator& validate = nullptr) {
-    table.Set(absl::StrCat("spanner_session_emulator.v1.StubService.", name),
-              Request::default_instance(),
+    table.Set(name(method), Request::default_instance(),
               Unary<Request, Response>([stubs, answer](Call& call,
                                                        const Request& request,
                                                        Response& response) {
@@ -211,12 +163,24 @@ void AddStubMethods(StubRegistry* stubs, MethodTable& table) {
               validate);
   };
   add("CreateStub", &Create, ValidateCreate);
-  add("ListStubs", &List, ValidateList);
-  add("GetStub", &Get, ValidateName<v1::GetStubRequest>);
-  add("DeleteStub", &Delete, ValidateName<v1::DeleteStubRequest>);
-  add("DeleteAllStubs", &DeleteAll, ValidateDeleteAll);
-  add("ImportScript", &Import, ValidateImport);
-  add("ExportScript", &Export);
+  add("ListStubs", &List, ValidateList<v1::ListStubsRequest>);
+  add("GetStub", &Get, ValidateName<v1::GetStubRequest, &kStubKind>);
+  add("DeleteStub", &Delete, ValidateName<v1::DeleteStubRequest, &kStubKind>);
+  add("DeleteAllStubs", &DeleteAll, ValidateScope<v1::DeleteAllStubsRequest>);
+  table.Set(name("ImportScript"), v1::ImportScriptRequest::default_instance(),
+            Unary<v1::ImportScriptRequest, v1::ImportScriptResponse>(
+                [stubs, faults](Call& call, const v1::ImportScriptRequest&,
+                                v1::ImportScriptResponse& response) {
+                  return Import(*stubs, *faults, call, response);
+                }),
+            ValidateImport);
+  table.Set(name("ExportScript"), v1::ExportScriptRequest::default_instance(),
+            Unary<v1::ExportScriptRequest, v1::Script>(
+                [stubs, faults](Call&, const v1::ExportScriptRequest&,
+                                v1::Script& script) {
+                  Export(*stubs, *faults, script);
+                  return absl::OkStatus();
+                }));
 }
 
 }  // namespace spanner_session_emulator

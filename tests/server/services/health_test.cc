@@ -29,6 +29,7 @@ using ::testing::UnorderedElementsAre;
 constexpr char kSpannerService[] = "google.spanner.v1.Spanner";
 constexpr char kClockService[] = "spanner_session_emulator.v1.ClockService";
 constexpr char kAuthService[] = "spanner_session_emulator.v1.AuthService";
+constexpr char kFaultService[] = "spanner_session_emulator.v1.FaultService";
 constexpr char kResetService[] = "spanner_session_emulator.v1.ResetService";
 constexpr char kSessionService[] = "spanner_session_emulator.v1.SessionService";
 constexpr char kStubService[] = "spanner_session_emulator.v1.StubService";
@@ -101,7 +102,7 @@ INSTANTIATE_TRANSPORTS(HealthTest);
 
 TEST_P(HealthTest, CheckOfTheServerAndOfItsServicesIsServing) {
   for (const char* service : {"", kSpannerService, kAuthService, kClockService,
-                              kResetService, kSessionService, kStubService}) {
+                              kFaultService, kResetService, kSessionService, kStubService}) {
     EXPECT_THAT(Check(*stub_, service), Is(Status::SERVING));
   }
 }
@@ -137,6 +138,7 @@ TEST_P(HealthTest, ListNamesTheServerAndItsServices) {
                                    Pair(kSpannerService, Status::SERVING),
                                    Pair(kAuthService, Status::SERVING),
                                    Pair(kClockService, Status::SERVING),
+                                   Pair(kFaultService, Status::SERVING),
                                    Pair(kResetService, Status::SERVING),
                                    Pair(kSessionService, Status::SERVING),
                                    Pair(kStubService, Status::SERVING)));
