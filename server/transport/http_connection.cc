@@ -454,7 +454,9 @@ bool HttpConnection::Pull() {
                     .body = std::move(step.data)});
     }
     const bool is_head = step.kind == HttpStep::Kind::kHead;
-    if (step.kind == HttpStep::Kind::kCut || is_head == head_sent_) {
+    // After the head, kWhole is out of order.
+    if (step.kind == HttpStep::Kind::kCut ||
+        step.kind == HttpStep::Kind::kWhole || is_head == head_sent_) {
       Cut();
       return false;
     }

@@ -550,8 +550,11 @@ TEST_P(FaultServiceTest, AConnectionIsCut) {
   ASSERT_THAT(
       Create("times: 1 cut_connection: true match { methods: 'GetSession' }"),
       IsOk());
-  ASSERT_THAT(Create("times: 1 cut_connection: true after_messages: 2"),
-              IsOk());
+  // Clients throw away what they have not read when their connection goes.
+  ASSERT_THAT(
+      Create("times: 1 freeze: true cut_connection: true after_messages: 2",
+             "late"),
+      IsOk());
   if (GetParam() == Transport::kRest) {
     HttpTestClient unary(emulator_->http_port());
     EXPECT_EQ(unary.Ask(HttpGet(absl::StrCat("/v1/", session_))).status, 0);
@@ -563,6 +566,8 @@ TEST_P(FaultServiceTest, AConnectionIsCut) {
     EXPECT_EQ(streaming.ReadHead().status, 200);
     EXPECT_TRUE(streaming.ReadPiece().has_value());
     EXPECT_TRUE(streaming.ReadPiece().has_value());
+    EXPECT_TRUE(Holds(1, "faults/late"));
+    EXPECT_THAT(Release("faults/late"), IsOk());
     EXPECT_FALSE(streaming.ReadPiece().has_value());
     EXPECT_FALSE(streaming.complete());
     EXPECT_TRUE(streaming.ReadEnd());
@@ -593,9 +598,19 @@ TEST_P(FaultServiceTest, AConnectionIsCut) {
       EXPECT_EQ(Release("faults/beside")->call_count(), 1);
       EXPECT_THAT(beside.Join(), IsOk());
     }
-    const Answer stream = Stream();
-    EXPECT_THAT(stream, cut);
-    EXPECT_THAT(stream.messages, SizeIs(2));
+    api::ExecuteSqlRequest request;
+    request.set_session(session_);
+    request.set_sql("SELECT a");
+    const auto context = PatientContext();
+    const auto reader = api::Spanner::NewStub(Connect(*emulator_, GetParam()))
+                            ->ExecuteStreamingSql(context.get(), request);
+    api::PartialResultSet message;
+    EXPECT_TRUE(reader->Read(&message));
+    EXPECT_TRUE(reader->Read(&message));
+    EXPECT_TRUE(Holds(1, "faults/late"));
+    EXPECT_THAT(Release("faults/late"), IsOk());
+    EXPECT_FALSE(reader->Read(&message));
+    EXPECT_THAT(ToAbsl(reader->Finish()), cut);
   }
   EXPECT_THAT(Get(*MakeCaller(*emulator_, GetParam())), IsOk());
 }
