@@ -327,9 +327,7 @@ class Emulator::Impl {
     AddSpannerMethods(Unimplemented(resources_), methods_);
     AddSessionMethods(
         resources_,
-        {.max_sessions_per_batch = options_.max_sessions_per_batch,
-         .get_session_counts_as_use = options_.get_session_counts_as_use,
-         .max_sessions = options_.max_sessions},
+        {.get_session_counts_as_use = options_.get_session_counts_as_use},
         methods_);
     AddTransactionMethods(resources_, &stubs_, methods_);
     const Execution execution = {.resources = resources_,
@@ -608,9 +606,11 @@ absl::StatusOr<std::unique_ptr<Emulator>> Emulator::Start(
     if (!name.ok()) return name.status();
     databases.push_back(*std::move(name));
   }
-  SessionTableOptions table_options = {.lifetimes = options.lifetimes,
-                                       .database_lifetimes = {},
-                                       .max_sessions = options.max_sessions};
+  SessionTableOptions table_options = {
+      .lifetimes = options.lifetimes,
+      .database_lifetimes = {},
+      .max_sessions = options.max_sessions,
+      .max_sessions_per_batch = options.max_sessions_per_batch};
   for (const auto& [text, lifetimes] : options.database_lifetimes) {
     auto name = ParseDatabase("database_lifetimes", text);
     if (!name.ok()) return name.status();

@@ -117,6 +117,14 @@ struct DatabaseCounts {
   size_t ordinal = 0;  // Of the database, in the order of their first use.
 };
 
+// How many sessions there may be. Both numbers are positive.
+struct SessionLimits {
+  int64_t max_sessions = 1'000'000;  // Alive at a time.
+  int max_sessions_per_batch = 100;  // That one batch creates.
+
+  friend bool operator==(const SessionLimits&, const SessionLimits&) = default;
+};
+
 // Which sessions an operation is about: those for which all of this holds; by
 // default, all sessions there are.
 struct SessionSelection {
@@ -260,6 +268,13 @@ class SessionStore {
   // of the scope, and forgets those that have expired; the living stay counted
   // as living. Cost as that of counting.
   virtual void ResetCounts(const Scope& scope) = 0;
+
+  // The limits. Create() keeps to the first, its callers to the other. They can
+  // be changed at any time, and brought back to those of the start; sessions
+  // that there are stay.
+  virtual SessionLimits limits() const = 0;
+  virtual void SetLimits(const SessionLimits& limits) = 0;
+  virtual void ResetLimits() = 0;
 
   // Ends all sessions (they count as deleted, and are returned as their number)
   // and resets the clock at an instant at which none lives: a clock that goes

@@ -130,7 +130,7 @@ int SessionTable::Reserve(int count) {
     int64_t occupied = occupied_.load();
     int64_t taken;
     do {
-      taken = std::clamp<int64_t>(options_.max_sessions - occupied, 0, wanted);
+      taken = std::clamp<int64_t>(max_sessions_ - occupied, 0, wanted);
     } while (taken > 0 &&
              !occupied_.compare_exchange_weak(occupied, occupied + taken));
     return taken;

@@ -31,8 +31,9 @@ struct SessionTableOptions {
   SessionLifetimes lifetimes;
   // For the databases whose sessions live differently.
   absl::flat_hash_map<DatabaseName, SessionLifetimes> database_lifetimes;
-  // How many sessions may be alive at a time.
+  // How many sessions may be alive at a time, and how many one batch creates.
   int64_t max_sessions = 1'000'000;
+  int max_sessions_per_batch = 100;
 };
 
 // Three structures hold every session:
@@ -105,6 +106,18 @@ class SessionTable final : public SessionStore {
   SessionCounts TotalCounts() override;
   std::vector<DatabaseCounts> CountsByDatabase(const Scope& scope) override;
   void ResetCounts(const Scope& scope) override;
+  SessionLimits limits() const override {
+    return {.max_sessions = max_sessions_,
+            .max_sessions_per_batch = max_sessions_per_batch_};
+  }
+  void SetLimits(const SessionLimits& limits) override {
+    max_sessions_ = limits.max_sessions;
+    max_sessions_per_batch_ = limits.max_sessions_per_batch;
+  }
+  void ResetLimits() override {
+    max_sessions_ = options_.max_sessions;
+    max_sessions_per_batch_ = options_.max_sessions_per_batch;
+  }
   int64_t RestartClock() override;
 
   // How many slots hold a session, the dead that are not cleared up included.
@@ -313,6 +326,8 @@ class SessionTable final : public SessionStore {
 
   Clock* const clock_;
   const SessionTableOptions options_;
+  std::atomic<int64_t> max_sessions_{options_.max_sessions};
+  std::atomic<int> max_sessions_per_batch_{options_.max_sessions_per_batch};
   const uint64_t secret_;  // Of page tokens.
   const SessionIdCodec codec_;
   TransactionEnvironment transaction_environment_;

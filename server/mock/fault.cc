@@ -388,7 +388,10 @@ bool Fault::Matches(FaultCall& call) const {
       call.database().empty()) {
     return false;
   }
-  if (proto_.ask_for_commit_retry() && method.name != "Commit") return false;
+  if (proto_.ask_for_commit_retry() &&
+      method.full_name != "google.spanner.v1.Spanner.Commit") {
+    return false;
+  }
   if (!LiesIn(call.database(), scope_)) return false;
   if (!match.session().empty() && match.session() != call.session()) {
     return false;

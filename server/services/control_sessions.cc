@@ -84,6 +84,30 @@ class FieldReader {
   const absl::string_view prefix_;
 };
 
+// The request's field `selection`.
+absl::StatusOr<SessionSelection> ReadWholeSelection(
+    const Call& call, const v1::SessionSelection& proto) {
+  const FieldReader fields(call, "selection.");
+  auto selection = fields.ReadSelection(proto);
+  if (!selection.ok()) return selection.status();
+  switch (proto.kind()) {
+    case v1::SESSION_KIND_UNSPECIFIED:
+      break;
+    case v1::REGULAR:
+      selection->multiplexed = false;
+      break;
+    case v1::MULTIPLEXED:
+      selection->multiplexed = true;
+      break;
+    default:
+      return fields.Invalid("kind",
+                            absl::StrCat("must be REGULAR, MULTIPLEXED or left "
+                                         "out, but is ",
+                                         static_cast<int>(proto.kind())));
+  }
+  return selection;
+}
+
 // What is to be ended: single sessions, or a selection.
 struct Target {
   std::vector<SessionName> names;  // Each once.
@@ -114,25 +138,9 @@ absl::StatusOr<Target> ReadTarget(const Call& call, const Request& request) {
     if (seen.insert(*name).second) target.names.push_back(*std::move(name));
   }
   if (request.has_selection()) {
-    const FieldReader inner(call, "selection.");
-    auto selection = inner.ReadSelection(request.selection());
+    auto selection = ReadWholeSelection(call, request.selection());
     if (!selection.ok()) return selection.status();
     target.selection = *std::move(selection);
-    switch (request.selection().kind()) {
-      case v1::SESSION_KIND_UNSPECIFIED:
-        break;
-      case v1::REGULAR:
-        target.selection->multiplexed = false;
-        break;
-      case v1::MULTIPLEXED:
-        target.selection->multiplexed = true;
-        break;
-      default:
-        return inner.Invalid(
-            "kind", absl::StrCat("must be REGULAR, MULTIPLEXED or left out, "
-                                 "but is ",
-                                 static_cast<int>(request.selection().kind())));
-    }
   }
   return target;
 }
@@ -157,6 +165,50 @@ absl::Status ValidateDelete(Call& call) {
   auto target = ReadTarget(call, call.request<v1::DeleteSessionsRequest>());
   if (!target.ok()) return target.status();
   call.prepared = *std::move(target);
+  return absl::OkStatus();
+}
+
+// Leaves in Call::prepared a SessionSelection or the SessionName of the
+// transaction.
+absl::Status ValidateAbort(Call& call) {
+  const auto& request = call.request<v1::AbortTransactionsRequest>();
+  const FieldReader fields(call, "");
+  if (request.has_selection()) {
+    if (!request.session().empty() || !request.transaction_id().empty()) {
+      return fields.Invalid(
+          "selection", "must not be there beside session and transaction_id");
+    }
+    auto selection = ReadWholeSelection(call, request.selection());
+    if (!selection.ok()) return selection.status();
+    call.prepared = *std::move(selection);
+    return absl::OkStatus();
+  }
+  if (request.session().empty() && request.transaction_id().empty()) {
+    return fields.Invalid("selection",
+                          "or session and transaction_id must be given, where "
+                          "the empty selection is every session");
+  }
+  auto session = SessionName::Parse(request.session());
+  if (!session.ok()) {
+    return fields.Invalid("session", session.status().message());
+  }
+  if (request.transaction_id().empty()) {
+    return fields.Invalid("transaction_id", "must not be empty");
+  }
+  call.prepared = *std::move(session);
+  return absl::OkStatus();
+}
+
+absl::Status ValidateSetLimits(Call& call) {
+  const auto& request = call.request<v1::SetSessionLimitsRequest>();
+  const FieldReader fields(call, "");
+  if (request.has_max_sessions() && request.max_sessions() < 1) {
+    return fields.Invalid("max_sessions", "must be at least 1");
+  }
+  if (request.has_max_sessions_per_batch() &&
+      request.max_sessions_per_batch() < 1) {
+    return fields.Invalid("max_sessions_per_batch", "must be at least 1");
+  }
   return absl::OkStatus();
 }
 
@@ -258,6 +310,11 @@ void Fill(const SelectedSession& selected, absl::Time now,
   out.set_creator_peer(selected.creator.peer);
 }
 
+void Fill(const SessionLimits& limits, v1::SessionLimits& out) {
+  out.set_max_sessions(limits.max_sessions);
+  out.set_max_sessions_per_batch(limits.max_sessions_per_batch);
+}
+
 class SessionControlMethods {
  public:
   SessionControlMethods(const Clock* clock, SessionStore* store)
@@ -341,6 +398,39 @@ class SessionControlMethods {
     return absl::OkStatus();
   }
 
+  absl::Status Abort(Call& call, const v1::AbortTransactionsRequest& request,
+                     v1::AbortTransactionsResponse& response) const {
+    if (request.has_selection()) {
+      response.set_transaction_count(store_->AbortTransactions(
+          std::any_cast<const SessionSelection&>(call.prepared)));
+    } else {
+      response.set_transaction_count(store_->AbortTransaction(
+          std::any_cast<const SessionName&>(call.prepared),
+          request.transaction_id()));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status GetLimits(Call&, const v1::GetSessionLimitsRequest&,
+                         v1::SessionLimits& response) const {
+    Fill(store_->limits(), response);
+    return absl::OkStatus();
+  }
+
+  absl::Status SetLimits(Call&, const v1::SetSessionLimitsRequest& request,
+                         v1::SessionLimits& response) const {
+    SessionLimits limits = store_->limits();
+    if (request.has_max_sessions()) {
+      limits.max_sessions = request.max_sessions();
+    }
+    if (request.has_max_sessions_per_batch()) {
+      limits.max_sessions_per_batch = request.max_sessions_per_batch();
+    }
+    store_->SetLimits(limits);
+    Fill(limits, response);
+    return absl::OkStatus();
+  }
+
  private:
   const Clock* const clock_;
   SessionStore* const store_;
@@ -367,6 +457,9 @@ void AddSessionControlMethods(const Clock* clock, SessionStore* store,
   };
   add("ExpireSessions", &SessionControlMethods::Expire, ValidateExpire);
   add("DeleteSessions", &SessionControlMethods::Delete, ValidateDelete);
+  add("AbortTransactions", &SessionControlMethods::Abort, ValidateAbort);
+  add("GetSessionLimits", &SessionControlMethods::GetLimits, nullptr);
+  add("SetSessionLimits", &SessionControlMethods::SetLimits, ValidateSetLimits);
   add("GetSessionCounts", &SessionControlMethods::Counts, ValidateCounts);
   add("ListLeakedSessions", &SessionControlMethods::Leaks, ValidateLeaks);
 }

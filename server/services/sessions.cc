@@ -150,7 +150,7 @@ class SessionMethods {
     }
     const std::vector<NamedSession> created = resources_.store->Create(
         call.database(), std::any_cast<SessionTemplate&>(call.prepared), 1);
-    if (created.empty()) return errors::TooManySessions(options_.max_sessions);
+    if (created.empty()) return TooMany();
     Fill(created[0].name, created[0].session, response);
     return absl::OkStatus();
   }
@@ -163,9 +163,10 @@ class SessionMethods {
     }
     const std::vector<NamedSession> created = resources_.store->Create(
         call.database(), std::any_cast<SessionTemplate&>(call.prepared),
-        std::min(request.session_count(), options_.max_sessions_per_batch));
+        std::min(request.session_count(),
+                 resources_.store->limits().max_sessions_per_batch));
     // Never an empty success: a pool would ask again and again.
-    if (created.empty()) return errors::TooManySessions(options_.max_sessions);
+    if (created.empty()) return TooMany();
     for (const NamedSession& session : created) {
       Fill(session.name, session.session, *response.add_session());
     }
@@ -229,6 +230,10 @@ class SessionMethods {
   }
 
  private:
+  absl::Status TooMany() const {
+    return errors::TooManySessions(resources_.store->limits().max_sessions);
+  }
+
   const Resources resources_;
   const SessionServiceOptions options_;
 };

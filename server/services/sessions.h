@@ -11,12 +11,8 @@
 namespace spanner_session_emulator {
 
 struct SessionServiceOptions {
-  // BatchCreateSessions creates so many at the most.
-  int max_sessions_per_batch = 100;
   // Whether GetSession keeps its session alive, as any other RPC does.
   bool get_session_counts_as_use = true;
-  // The store's cap, for the text of an error.
-  int64_t max_sessions = 0;
 };
 
 // Gives the five methods their handlers. What `resources` points to must

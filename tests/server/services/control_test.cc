@@ -124,6 +124,14 @@ class ControlTest : public ::testing::TestWithParam<Transport> {
     return Invoke<v1::GetSessionCountsRequest, v1::GetSessionCountsResponse>(
         "SessionService.GetSessionCounts", request);
   }
+  auto Abort(absl::string_view request) {
+    return Invoke<v1::AbortTransactionsRequest, v1::AbortTransactionsResponse>(
+        "SessionService.AbortTransactions", request);
+  }
+  auto SetLimits(absl::string_view request) {
+    return Invoke<v1::SetSessionLimitsRequest, v1::SessionLimits>(
+        "SessionService.SetSessionLimits", request);
+  }
   auto Leaks(absl::string_view request = "") {
     return Invoke<v1::ListLeakedSessionsRequest,
                   v1::ListLeakedSessionsResponse>(
@@ -436,6 +444,103 @@ TEST_P(ControlTest, TargetsThatMakeNoSenseAreInvalid) {
 }
 
 // ---- Sessions: counts and leaks.
+
+TEST_P(ControlTest, TransactionsAreAborted) {
+  const auto begin = [this](const std::string& session) {
+    api::BeginTransactionRequest request;
+    request.set_session(session);
+    request.mutable_options()->mutable_read_write();
+    return ToResponse<api::Transaction>(
+               caller().Call("BeginTransaction", request))
+        ->id();
+  };
+  const auto commit = [this](const std::string& session,
+                             const std::string& id) {
+    api::CommitRequest request;
+    request.set_session(session);
+    request.set_transaction_id(id);
+    return caller().Call("Commit", request).status.code();
+  };
+  const std::string first = client().Create()->name();
+  const std::string second =
+      client().Create("", "projects/p/instances/i/databases/d2")->name();
+  const std::string one = begin(first);
+  const std::string other = begin(second);
+  const auto aborted =
+      Abort(absl::StrCat("session: '", first, "' transaction_id: '", one, "'"));
+  ASSERT_THAT(aborted, IsOk());
+  EXPECT_EQ(aborted->transaction_count(), 1);
+  EXPECT_EQ(commit(first, one), absl::StatusCode::kAborted);
+  EXPECT_EQ(commit(second, other), absl::StatusCode::kOk);
+  EXPECT_EQ(
+      Abort(absl::StrCat("session: '", first, "' transaction_id: '", one, "'"))
+          ->transaction_count(),
+      0);
+  const std::string next = begin(first);
+  const std::string beside = begin(second);
+  EXPECT_EQ(Abort(absl::StrCat("selection { scope: '", kDatabase, "' }"))
+                ->transaction_count(),
+            1);
+  EXPECT_EQ(commit(first, next), absl::StatusCode::kAborted);
+  EXPECT_EQ(Abort("selection {}")->transaction_count(), 1);
+  EXPECT_EQ(commit(second, beside), absl::StatusCode::kAborted);
+}
+
+TEST_P(ControlTest, AbortsThatMakeNoSenseAreInvalid) {
+  struct Row {
+    std::string request;
+    const char* problem;
+  };
+  const std::string session =
+      absl::StrCat("session: '", kDatabase, "/sessions/s' ");
+  for (const Row& row : std::vector<Row>{
+           {"", "selection or session and transaction_id must be given"},
+           {"transaction_id: 'x'", "session must be"},
+           {"session: 'x' transaction_id: 'x'", "session must be"},
+           {session, "transaction_id must not be empty"},
+           {session + "selection {}", "selection must not be there"},
+           {"selection { kind: 7 }", "selection.kind must be"},
+           {"selection { scope: 'x' }", "selection.scope must be"}}) {
+    EXPECT_THAT(
+        Abort(row.request),
+        StatusIs(kInvalidArgument,
+                 StartsWith(absl::StrCat("Invalid AbortTransactions request: ",
+                                         row.problem))));
+  }
+}
+
+TEST_P(ControlTest, LimitsAreChanged) {
+  StartWith({.max_sessions = 5, .max_sessions_per_batch = 3});
+  const auto get = [this] {
+    return Invoke<v1::GetSessionLimitsRequest, v1::SessionLimits>(
+               "SessionService.GetSessionLimits", "")
+        .value();
+  };
+  EXPECT_THAT(get(), EqualsProto(FromText<v1::SessionLimits>(
+                         "max_sessions: 5 max_sessions_per_batch: 3")));
+  EXPECT_THAT(client().BatchCreate(9).value(), SizeIs(3));
+  EXPECT_THAT(SetLimits("max_sessions_per_batch: 1").value(),
+              EqualsProto(FromText<v1::SessionLimits>(
+                  "max_sessions: 5 max_sessions_per_batch: 1")));
+  EXPECT_THAT(client().BatchCreate(9).value(), SizeIs(1));
+  // Fewer than there are.
+  ASSERT_THAT(SetLimits("max_sessions: 2"), IsOk());
+  EXPECT_THAT(client().Create(),
+              StatusIs(absl::StatusCode::kResourceExhausted,
+                       HasSubstr("Too many sessions: 2 are alive")));
+  EXPECT_EQ(GetCounts()->total().alive(), 4);
+  ASSERT_THAT(SetLimits("max_sessions: 100 max_sessions_per_batch: 50"),
+              IsOk());
+  EXPECT_THAT(client().BatchCreate(60).value(), SizeIs(50));
+  EXPECT_THAT(SetLimits("max_sessions: 0"),
+              StatusIs(kInvalidArgument, HasSubstr("max_sessions must be")));
+  EXPECT_THAT(
+      SetLimits("max_sessions_per_batch: -1"),
+      StatusIs(kInvalidArgument, HasSubstr("max_sessions_per_batch must be")));
+  emulator().sessions().ResetLimits();
+  EXPECT_THAT(get(), EqualsProto(FromText<v1::SessionLimits>(
+                         "max_sessions: 5 max_sessions_per_batch: 3")));
+}
 
 TEST_P(ControlTest, CountsAreByDatabaseAndKind) {
   const std::string other = "projects/q/instances/i/databases/d";
@@ -865,6 +970,9 @@ TEST(ControlProtoTest, EveryMethodHasItsPlaceInRest) {
                   "StopClock POST /emulator/v1/clock:stop",
                   "ExpireSessions POST /emulator/v1/sessions:expire",
                   "DeleteSessions POST /emulator/v1/sessions:delete",
+                  "AbortTransactions POST /emulator/v1/transactions:abort",
+                  "GetSessionLimits GET /emulator/v1/sessionLimits",
+                  "SetSessionLimits POST /emulator/v1/sessionLimits:set",
                   "GetSessionCounts GET /emulator/v1/sessionCounts",
                   "ListLeakedSessions GET /emulator/v1/leakedSessions",
                   "Reset POST /emulator/v1:reset",
