@@ -1,9 +1,12 @@
-// What a test may script: the stubs that say what calls of Spanner's API get.
+// What a test may script: the stubs that say what calls of Spanner's API get,
+// and the faults that come over them.
 //
-// This folder knows calls (server/call) and names (store) and no protocol:
+// This folder knows calls (server/call) and sessions (store) and no protocol.
 // Stub is one stub, StubCall a call as stubs see it, StubRegistry finds the one
-// for the other, and ResultSource makes messages of its rows. StubRegistry is
-// thread-safe; a Stub does not change; all else is for one thread.
+// for the other, and ResultSource makes messages of its rows; Fault, FaultCall,
+// FaultRegistry and FaultSource are the same for faults, and Waits is where
+// calls wait. The registries and Waits are thread-safe; a Stub and a Fault do
+// not change; all else is for one thread.
 #ifndef SPANNER_SESSION_EMULATOR_SERVER_MOCK_STUB_REGISTRY_H_
 #define SPANNER_SESSION_EMULATOR_SERVER_MOCK_STUB_REGISTRY_H_
 
