@@ -24,6 +24,7 @@
 #include "server/call/pipeline.h"
 #include "server/message_text.h"
 #include "server/mock/fault_registry.h"
+#include "server/mock/script.h"
 #include "server/mock/stub.h"
 #include "server/mock/stub_registry.h"
 #include "server/services/control.h"
@@ -193,17 +194,28 @@ absl::StatusOr<std::shared_ptr<const Policy>> MakePolicy(
   return Policy::Make(proto);
 }
 
+struct Script {
+  Stubs stubs;
+  Faults faults;
+};
+
 // Without a text, none; and no work for protobuf.
-absl::StatusOr<Stubs> MakeScript(const std::optional<std::string>& text) {
+absl::StatusOr<Script> MakeScript(const std::optional<std::string>& text) {
+  if (!text.has_value()) return Script();
+  const auto invalid = [](const absl::Status& problem) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("script: ", problem.message()));
+  };
   v1::Script proto;
-  absl::Status status = text.has_value()
-                            ? ParseMessageText(*text, TextKind::kPublic, proto)
-                            : absl::OkStatus();
-  absl::StatusOr<Stubs> stubs = Stubs();
-  if (status.ok()) stubs = MakeStubs(proto);
-  status.Update(stubs.status());
-  if (status.ok()) return stubs;
-  return absl::InvalidArgumentError(absl::StrCat("script: ", status.message()));
+  if (absl::Status s = ParseMessageText(*text, TextKind::kPublic, proto);
+      !s.ok()) {
+    return invalid(s);
+  }
+  auto stubs = MakeScripted<Stub>(kStubKind, proto.stubs());
+  if (!stubs.ok()) return invalid(stubs.status());
+  auto faults = MakeScripted<Fault>(kFaultKind, proto.faults());
+  if (!faults.ok()) return invalid(faults.status());
+  return Script{.stubs = *std::move(stubs), .faults = *std::move(faults)};
 }
 
 // A value in a log line: in quotes, on one line, whatever the text.
@@ -310,7 +322,7 @@ class Emulator::Impl {
   Impl(const EmulatorOptions& options,
        const std::vector<DatabaseName>& databases,
        SessionTableOptions table_options, std::shared_ptr<const Policy> policy,
-       Stubs script, EndpointCheck check_endpoint, std::optional<Tls> tls)
+       Script script, EndpointCheck check_endpoint, std::optional<Tls> tls)
       : options_(WithoutSecrets(options)),
         has_control_token_(!options.control_token.empty()),
         tls_(std::move(tls)),
@@ -320,8 +332,9 @@ class Emulator::Impl {
         store_(clock_.get(), std::move(table_options)),
         catalog_(databases),
         auth_(clock_.get(), std::move(policy), options.control_token),
-        stubs_(std::move(script)),
-        faults_({.store = &store_, .permission_denied = PermissionDenied}),
+        stubs_(std::move(script.stubs)),
+        faults_({.store = &store_, .permission_denied = PermissionDenied},
+                std::move(script.faults)),
         pipeline_(MakeObserver(options_), &auth_, std::move(check_endpoint),
                   &faults_) {
     AddSpannerMethods(Unimplemented(resources_), methods_);
@@ -384,6 +397,9 @@ class Emulator::Impl {
     if (const size_t count = stubs_.List(0, SIZE_MAX).size(); count > 0) {
       absl::StrAppend(&line, " stubs=", count);
     }
+    if (const size_t count = faults_.List(0, SIZE_MAX).size(); count > 0) {
+      absl::StrAppend(&line, " faults=", count);
+    }
     if (has_control_token_) absl::StrAppend(&line, " control_token=true");
     Log(line);
     return absl::OkStatus();
@@ -423,6 +439,11 @@ class Emulator::Impl {
   SessionStore& store() { return store_; }
   Authorizer& auth() { return auth_; }
   StubRegistry& stubs() { return stubs_; }
+  FaultRegistry& faults() { return faults_; }
+  Resettable resettable() {
+    return {
+        .store = &store_, .auth = &auth_, .stubs = &stubs_, .faults = &faults_};
+  }
 
  private:
   // The methods of all other services are only added when somebody calls one,
@@ -435,8 +456,7 @@ class Emulator::Impl {
       methods_.AddService(service, Unimplemented(resources_));
       names.push_back(service->full_name());
     }
-    AddControlMethods(clock_.get(), &store_, &auth_, &stubs_, &faults_,
-                      methods_);
+    AddControlMethods(clock_.get(), resettable(), methods_);
     methods_.AddService(HealthService(), Unimplemented(resources_));
     health_.AddMethods(names, methods_);
     names.push_back(HealthService()->full_name());
@@ -678,9 +698,20 @@ absl::StatusOr<StubHandle> Emulator::AddStub(const v1::Stub& stub) {
 
 StubRegistry& Emulator::stubs() { return impl_->stubs(); }
 
+absl::StatusOr<FaultHandle> Emulator::AddFault(const v1::Fault& fault) {
+  absl::StatusOr<std::unique_ptr<Fault>> made = Fault::Make(fault);
+  if (!made.ok()) return made.status();
+  Faults faults;
+  faults.push_back(*std::move(made));
+  const auto added = impl_->faults().Add(std::move(faults));
+  if (!added.ok()) return added.status();
+  return FaultHandle(&impl_->faults(), added->front().fault->name());
+}
+
+FaultRegistry& Emulator::faults() { return impl_->faults(); }
+
 absl::StatusOr<ResetResult> Emulator::Reset(const ResetOptions& options) {
-  auto result = spanner_session_emulator::Reset(impl_->store(), impl_->auth(),
-                                                impl_->stubs(), options);
+  auto result = spanner_session_emulator::Reset(impl_->resettable(), options);
   if (result.ok()) return result;
   return absl::InvalidArgumentError(
       absl::StrCat("parts ", result.status().message()));

@@ -26,9 +26,12 @@
 #include "absl/time/time.h"
 #include "grpcpp/channel.h"
 #include "server/auth/authorizer.h"
+#include "server/faults.h"
+#include "server/mock/fault_registry.h"
 #include "server/mock/stub_registry.h"
 #include "server/services/reset.h"
 #include "server/stubs.h"
+#include "spanner_session_emulator/v1/faults.pb.h"
 #include "spanner_session_emulator/v1/stubs.pb.h"
 #include "store/clock.h"
 #include "store/session_store.h"
@@ -93,8 +96,9 @@ struct EmulatorOptions {
   // spanner_session_emulator.v1.AuthPolicy, in protobuf's text format or as
   // JSON. Without a value everybody may.
   std::optional<std::string> auth_policy = {};
-  // What queries, reads and DML get, from the start on and after a reset: the
-  // text of a spanner_session_emulator.v1.Script, likewise.
+  // What queries, reads and DML get, and which faults come over calls, from the
+  // start on and after a reset: the text of a
+  // spanner_session_emulator.v1.Script, likewise.
   std::optional<std::string> script = {};
   // What callers of the control API need, as `authorization: Bearer`. Empty:
   // nothing.
@@ -158,6 +162,13 @@ class Emulator {
   absl::StatusOr<StubHandle> AddStub(const v1::Stub& stub);
   // All stubs: to find, list and delete them.
   StubRegistry& stubs();
+  // Adds a fault, which makes calls fail, wait or get lost:
+  //   emulator.AddFault(OnCall("Commit").Times(2).Aborts());
+  // INVALID_ARGUMENT begins with the field that is wrong; ALREADY_EXISTS if
+  // there is one with its name.
+  absl::StatusOr<FaultHandle> AddFault(const v1::Fault& fault);
+  // All faults: to find, list and delete them, and the seed of what they draw.
+  FaultRegistry& faults();
   // Brings the emulator, or parts of it, back to how it was at the start; see
   // ResetOptions. INVALID_ARGUMENT for parts that do not go together.
   absl::StatusOr<ResetResult> Reset(const ResetOptions& options = {});

@@ -2,8 +2,7 @@
 
 #include <cmath>
 
-#include "absl/strings/cord.h"
-#include "absl/strings/str_cat.h"
+#include "server/mock/script.h"
 
 namespace spanner_session_emulator {
 namespace {
@@ -66,7 +65,7 @@ StubBuilder& StubBuilder::Scope(std::string scope) {
 }
 
 StubBuilder& StubBuilder::Named(absl::string_view id) {
-  stub_.set_name(absl::StrCat("stubs/", id));
+  stub_.set_name(kStubKind.NameOf(id));
   return *this;
 }
 
@@ -105,16 +104,7 @@ StubBuilder& StubBuilder::RowCount(int64_t count) {
 }
 
 StubBuilder& StubBuilder::Fails(const absl::Status& status) {
-  v1::Stub::Error& error = *answer().mutable_error();
-  error.Clear();
-  error.set_code(static_cast<google::rpc::Code>(status.raw_code()));
-  error.set_message(std::string(status.message()));
-  status.ForEachPayload(
-      [&error](absl::string_view type_url, const absl::Cord& payload) {
-        google::protobuf::Any& detail = *error.add_details();
-        detail.set_type_url(std::string(type_url));
-        detail.set_value(std::string(payload));
-      });
+  WriteScriptError(status, *answer().mutable_error());
   return *this;
 }
 

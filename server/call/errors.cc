@@ -181,8 +181,8 @@ absl::Status UseAfterLastStatement() {
       "said to be its last; it can be committed or rolled back.");
 }
 
-absl::Status TransactionAborted(absl::string_view message,
-                                absl::Duration retry_delay) {
+absl::Status TransactionAborted(absl::Duration retry_delay,
+                                absl::string_view message) {
   return Retryable(absl::StatusCode::kAborted, message, retry_delay);
 }
 

@@ -56,8 +56,8 @@ absl::Status UseAfterLastStatement();
 // ABORTED with google.rpc.RetryInfo, for which clients look.
 inline constexpr absl::Duration kAbortRetryDelay = absl::Milliseconds(10);
 absl::Status TransactionAborted(
-    absl::string_view message = "Transaction was aborted.",
-    absl::Duration retry_delay = kAbortRetryDelay);
+    absl::Duration retry_delay = kAbortRetryDelay,
+    absl::string_view message = "Transaction was aborted.");
 // FAILED_PRECONDITION for what is read-only or partitioned DML.
 absl::Status NoCommitNorRollback();
 // INVALID_ARGUMENT for what a kind of transaction does not do.

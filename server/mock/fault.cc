@@ -18,7 +18,6 @@ namespace {
 
 using Match = v1::Fault::Match;
 
-constexpr absl::string_view kNamePrefix = "faults/";
 constexpr absl::string_view kSpanner = "google.spanner.v1.Spanner.";
 
 constexpr absl::Duration kLongest = absl::Hours(24);
@@ -54,10 +53,6 @@ bool IsHeaderName(absl::string_view name) {
 
 }  // namespace
 
-bool IsFaultName(absl::string_view name) {
-  return IsScriptName(kNamePrefix, name);
-}
-
 uint64_t FaultDraw(int64_t seed, absl::string_view name, int64_t match,
                    uint64_t what) {
   uint64_t hash = 0xcbf29ce484222325;  // FNV-1a.
@@ -76,6 +71,9 @@ class FaultReader {
 
   absl::Status Read() {
     v1::Fault& proto = fault_.proto_;
+    if (!proto.name().empty() && !kFaultKind.IsName(proto.name())) {
+      return InvalidScript("name", kFaultKind.NameProblem());
+    }
     proto.clear_match_count();
     proto.clear_hit_count();
     proto.clear_held_call_count();

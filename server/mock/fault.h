@@ -21,10 +21,6 @@
 
 namespace spanner_session_emulator {
 
-// Whether a fault can have this name: `faults/` and 1 to 63 letters, digits,
-// `-`, `_` and `.`.
-bool IsFaultName(absl::string_view name);
-
 // What chance says: the same for the same of all four, and for nothing else.
 // `what` tells apart what one match draws.
 uint64_t FaultDraw(int64_t seed, absl::string_view name, int64_t match,
@@ -43,7 +39,7 @@ class Fault {
   using When = v1::Fault::When;
 
   // INVALID_ARGUMENT begins with the field that is wrong: `match.methods[0]
-  // must be …`. Does not look at the name.
+  // must be …`. A name may be left out.
   static absl::StatusOr<std::unique_ptr<Fault>> Make(v1::Fault proto);
 
   Fault(const Fault&) = delete;
@@ -96,6 +92,8 @@ class Fault {
   absl::Duration longest_ = absl::ZeroDuration();
   ReplyMetadata metadata_;
 };
+
+using Faults = std::vector<std::unique_ptr<Fault>>;
 
 }  // namespace spanner_session_emulator
 

@@ -11,8 +11,15 @@
 
 namespace spanner_session_emulator {
 
+FaultRegistry::FaultRegistry(FaultEnvironment environment, Faults first)
+    : environment_(std::move(environment)) {
+  const std::vector<Entry> added = Add(std::move(first)).value();
+  first_.reserve(added.size());
+  for (const Entry& entry : added) first_.push_back(entry.fault);
+}
+
 absl::StatusOr<std::vector<FaultRegistry::Entry>> FaultRegistry::Add(
-    std::vector<std::unique_ptr<Fault>> faults) {
+    Faults faults) {
   MutexLock lock(&mu_);
   absl::flat_hash_set<std::string> names;
   for (const std::unique_ptr<Fault>& fault : faults) {
@@ -32,15 +39,17 @@ absl::StatusOr<std::vector<FaultRegistry::Entry>> FaultRegistry::Add(
       } while (names.contains(name));
       fault->set_name(std::move(name));
     }
-    const int64_t number = ++last_number_;
-    Item& item = items_[number];
-    item.fault = std::move(fault);
-    item.group = std::make_shared<Waits::Group>();
-    numbers_[item.fault->name()] = number;
-    added.push_back({.fault = item.fault, .number = number});
+    added.push_back(Insert(std::move(fault)));
   }
   UpdateActive();
   return added;
+}
+
+FaultRegistry::Entry FaultRegistry::Insert(std::shared_ptr<const Fault> fault) {
+  const int64_t number = ++last_number_;
+  numbers_[fault->name()] = number;
+  items_[number] = {.fault = fault, .group = std::make_shared<Waits::Group>()};
+  return {.fault = std::move(fault), .number = number};
 }
 
 std::string FaultRegistry::NewName() {
@@ -108,25 +117,42 @@ bool FaultRegistry::Delete(absl::string_view name) {
   return true;
 }
 
+FaultRegistry::Groups FaultRegistry::Clear(const Scope& scope) {
+  Groups groups;
+  for (auto it = items_.begin(); it != items_.end();) {
+    const Fault& fault = *it->second.fault;
+    if (!LiesIn(fault.scope(), scope.full())) {
+      ++it;
+      continue;
+    }
+    groups.push_back(it->second.group);
+    numbers_.erase(fault.name());
+    it = items_.erase(it);
+  }
+  if (scope.is_everything()) last_name_ = seed_ = 0;
+  return groups;
+}
+
 int64_t FaultRegistry::DeleteAll(const Scope& scope) {
-  std::vector<std::shared_ptr<Waits::Group>> groups;
+  Groups groups;
   {
     MutexLock lock(&mu_);
-    for (auto it = items_.begin(); it != items_.end();) {
-      const Fault& fault = *it->second.fault;
-      if (!LiesIn(fault.scope(), scope.full())) {
-        ++it;
-        continue;
-      }
-      groups.push_back(it->second.group);
-      numbers_.erase(fault.name());
-      it = items_.erase(it);
-    }
-    if (scope.is_everything()) last_name_ = seed_ = 0;
+    groups = Clear(scope);
     UpdateActive();
   }
   for (const auto& group : groups) waits_.Close(*group);
   return static_cast<int64_t>(groups.size());
+}
+
+void FaultRegistry::Restore() {
+  Groups groups;
+  {
+    MutexLock lock(&mu_);
+    groups = Clear(Scope());
+    for (const auto& fault : first_) Insert(fault);
+    UpdateActive();
+  }
+  for (const auto& group : groups) waits_.Close(*group);
 }
 
 std::optional<int64_t> FaultRegistry::Release(absl::string_view name) {

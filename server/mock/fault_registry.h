@@ -39,13 +39,12 @@ class FaultRegistry final : public Interceptor {
   };
 
   // The store must outlive the registry.
-  explicit FaultRegistry(FaultEnvironment environment)
-      : environment_(std::move(environment)) {}
+  // Begins with the faults of `first`, no two of which may have one name.
+  explicit FaultRegistry(FaultEnvironment environment, Faults first = {});
 
   // Adds faults: all, or none. Those without a name get one. ALREADY_EXISTS if
   // one has the name of another.
-  absl::StatusOr<std::vector<Entry>> Add(
-      std::vector<std::unique_ptr<Fault>> faults);
+  absl::StatusOr<std::vector<Entry>> Add(Faults faults);
 
   std::optional<Entry> Find(absl::string_view name) const;
   // Up to `limit` faults with a higher number than `after`, by number.
@@ -56,6 +55,8 @@ class FaultRegistry final : public Interceptor {
   // The same for those whose scope lies inside of this one; returns how many.
   // For all of them, names that are given and the seed begin anew as well.
   int64_t DeleteAll(const Scope& scope);
+  // Deletes all, and brings those back that were there at first, without hits.
+  void Restore();
   // Lets the calls go that a fault holds, and returns how many there were;
   // nothing if there is no such fault.
   std::optional<int64_t> Release(absl::string_view name);
@@ -82,7 +83,12 @@ class FaultRegistry final : public Interceptor {
     }
   };
   using Items = std::map<int64_t, Item>;
+  using Groups = std::vector<std::shared_ptr<Waits::Group>>;
 
+  Entry Insert(std::shared_ptr<const Fault> fault)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Returns what is to be let go, without the lock.
+  Groups Clear(const Scope& scope) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Entry ToEntry(int64_t number, const Item& item) const;
   Items::const_iterator At(absl::string_view name) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -92,6 +98,7 @@ class FaultRegistry final : public Interceptor {
   std::vector<AppliedFault> Apply(FaultCall& call, ReplyMetadata& metadata);
 
   const FaultEnvironment environment_;
+  std::vector<std::shared_ptr<const Fault>> first_;
   Waits waits_;
 
   mutable Mutex mu_;

@@ -49,7 +49,8 @@ absl::Status ReadScriptError(const std::string& field, const v1::Error& error,
   if (absl::IsAborted(status) && error.details().empty()) {
     status = error.message().empty()
                  ? errors::TransactionAborted()
-                 : errors::TransactionAborted(error.message());
+                 : errors::TransactionAborted(errors::kAbortRetryDelay,
+                                              error.message());
   }
   size_t bytes = 0;
   for (int i = 0; i < error.details_size(); ++i) {
@@ -73,8 +74,31 @@ absl::Status ReadScriptError(const std::string& field, const v1::Error& error,
   return absl::OkStatus();
 }
 
-bool IsScriptName(absl::string_view prefix, absl::string_view name) {
-  if (!absl::ConsumePrefix(&name, prefix)) return false;
+void WriteScriptError(const absl::Status& status, v1::Error& error) {
+  error.Clear();
+  error.set_code(static_cast<google::rpc::Code>(status.raw_code()));
+  error.set_message(std::string(status.message()));
+  status.ForEachPayload(
+      [&error](absl::string_view type_url, const absl::Cord& payload) {
+        google::protobuf::Any& detail = *error.add_details();
+        detail.set_type_url(std::string(type_url));
+        detail.set_value(std::string(payload));
+      });
+}
+
+std::string ScriptKind::NameOf(absl::string_view id) const {
+  return absl::StrCat(plural, "/", id);
+}
+
+std::string ScriptKind::NameProblem() const {
+  return absl::StrCat("must be ", plural, "/<", singular,
+                      ">, with 1 to 63 letters, digits, `-`, `_` and `.`");
+}
+
+bool ScriptKind::IsName(absl::string_view name) const {
+  if (!absl::ConsumePrefix(&name, plural) || !absl::ConsumePrefix(&name, "/")) {
+    return false;
+  }
   return !name.empty() && name.size() <= kMaxIdSize &&
          std::all_of(name.begin(), name.end(), [](unsigned char c) {
            return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.';

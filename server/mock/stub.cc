@@ -4,11 +4,11 @@
 #include <map>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "server/mock/column_types.h"
 #include "server/mock/script.h"
+#include "server/mock/statement_text.h"
 #include "server/mock/values.h"
 
 namespace spanner_session_emulator {
@@ -42,8 +42,8 @@ class StubReader {
   explicit StubReader(Stub& stub) : stub_(stub) {}
 
   absl::Status Read() {
-    if (!stub_.name().empty() && !IsStubName(stub_.name())) {
-      return Invalid("name", kStubNameProblem);
+    if (!stub_.name().empty() && !kStubKind.IsName(stub_.name())) {
+      return Invalid("name", kStubKind.NameProblem());
     }
     if (stub_.proto_.times() < 0) {
       return Invalid("times", "must not be negative; 0 is any number");
@@ -356,33 +356,10 @@ class StubReader {
   bool is_dml_ = false;
 };
 
-bool IsStubName(absl::string_view name) { return IsScriptName("stubs/", name); }
-
 absl::StatusOr<std::unique_ptr<Stub>> Stub::Make(v1::Stub proto) {
   std::unique_ptr<Stub> stub(new Stub(std::move(proto)));
   if (absl::Status s = StubReader(*stub).Read(); !s.ok()) return s;
   return stub;
-}
-
-absl::StatusOr<Stubs> MakeStubs(const v1::Script& script) {
-  Stubs stubs;
-  absl::flat_hash_map<absl::string_view, int> by_name;
-  for (int i = 0; i < script.stubs_size(); ++i) {
-    const std::string field = absl::StrCat("stubs[", i, "].");
-    absl::StatusOr<std::unique_ptr<Stub>> stub = Stub::Make(script.stubs(i));
-    if (!stub.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(field, stub.status().message()));
-    }
-    const auto [it, is_new] = by_name.emplace(script.stubs(i).name(), i);
-    if (!is_new && !it->first.empty()) {
-      return Invalid(
-          absl::StrCat(field, "name"),
-          absl::StrCat("must be another than that of stubs[", it->second, "]"));
-    }
-    stubs.push_back(*std::move(stub));
-  }
-  return stubs;
 }
 
 const StubAnswer& Stub::answer(int64_t number) const {

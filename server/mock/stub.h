@@ -60,12 +60,6 @@ struct StubAnswer {
   }
 };
 
-// Whether a stub can have this name: `stubs/` and 1 to 63 letters, digits, `-`,
-// `_` and `.`.
-bool IsStubName(absl::string_view name);
-inline constexpr absl::string_view kStubNameProblem =
-    "must be stubs/<stub>, with 1 to 63 letters, digits, `-`, `_` and `.`";
-
 // Does not change, but for its name, which it gets with its place in a
 // registry.
 class Stub {
@@ -114,10 +108,6 @@ class Stub {
 };
 
 using Stubs = std::vector<std::unique_ptr<Stub>>;
-
-// The stubs of a script: all of them, or INVALID_ARGUMENT, which begins with
-// the field that is wrong: `stubs[2].answer must be …`. No two have one name.
-absl::StatusOr<Stubs> MakeStubs(const v1::Script& script);
 
 // The keys under which a call's stubs are: the exact one, and that of prefixes
 // and patterns, or empty.

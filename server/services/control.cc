@@ -21,15 +21,14 @@ std::vector<const google::protobuf::ServiceDescriptor*> ControlServices() {
       v1::Fault::descriptor()->file()->FindServiceByName("FaultService")};
 }
 
-void AddControlMethods(Clock* clock, SessionStore* store, Authorizer* auth,
-                       StubRegistry* stubs, FaultRegistry* faults,
+void AddControlMethods(Clock* clock, const Resettable& all,
                        MethodTable& table) {
   AddClockMethods(clock, table);
-  AddSessionControlMethods(clock, store, table);
-  AddResetMethods(store, auth, stubs, table);
-  AddAuthMethods(auth, table);
-  AddStubMethods(stubs, faults, table);
-  AddFaultMethods(faults, table);
+  AddSessionControlMethods(clock, all.store, table);
+  AddResetMethods(all, table);
+  AddAuthMethods(all.auth, table);
+  AddStubMethods(all.stubs, all.faults, table);
+  AddFaultMethods(all.faults, table);
 }
 
 }  // namespace spanner_session_emulator

@@ -12,6 +12,7 @@
 #include "server/call/method.h"
 #include "server/mock/fault_registry.h"
 #include "server/mock/stub_registry.h"
+#include "server/services/reset.h"
 #include "store/clock.h"
 #include "store/session_store.h"
 
@@ -22,16 +23,13 @@ std::vector<const google::protobuf::ServiceDescriptor*> ControlServices();
 
 // Gives the methods of ControlServices() their handlers. What they work on must
 // outlive the table.
-void AddControlMethods(Clock* clock, SessionStore* store, Authorizer* auth,
-                       StubRegistry* stubs, FaultRegistry* faults,
-                       MethodTable& table);
+void AddControlMethods(Clock* clock, const Resettable& all, MethodTable& table);
 
 // The same for one service each.
 void AddClockMethods(Clock* clock, MethodTable& table);
 void AddSessionControlMethods(const Clock* clock, SessionStore* store,
                               MethodTable& table);
-void AddResetMethods(SessionStore* store, Authorizer* auth, StubRegistry* stubs,
-                     MethodTable& table);
+void AddResetMethods(const Resettable& all, MethodTable& table);
 void AddAuthMethods(Authorizer* auth, MethodTable& table);
 void AddStubMethods(StubRegistry* stubs, FaultRegistry* faults,
                     MethodTable& table);

@@ -1,11 +1,15 @@
 // ResetService of the control API.
 
+#include <algorithm>
 #include <any>
+#include <iterator>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/call/errors.h"
 #include "server/services/control.h"
 #include "server/services/reset.h"
@@ -15,54 +19,36 @@
 namespace spanner_session_emulator {
 namespace {
 
-v1::ResetRequest::Part ToProto(ResetPart part) {
-  switch (part) {
-    case ResetPart::kClock:
-      return v1::ResetRequest::CLOCK;
-    case ResetPart::kSessions:
-      return v1::ResetRequest::SESSIONS;
-    case ResetPart::kSessionCounts:
-      return v1::ResetRequest::SESSION_COUNTS;
-    case ResetPart::kStubs:
-      return v1::ResetRequest::STUBS;
-    case ResetPart::kAuthPolicy:
-      return v1::ResetRequest::AUTH_POLICY;
-    case ResetPart::kAuthReport:
-      return v1::ResetRequest::AUTH_REPORT;
-  }
-  return v1::ResetRequest::PART_UNSPECIFIED;
-}
+using Proto = v1::ResetRequest;
+
+constexpr std::pair<ResetPart, Proto::Part> kParts[] = {
+    {ResetPart::kClock, Proto::CLOCK},
+    {ResetPart::kSessions, Proto::SESSIONS},
+    {ResetPart::kSessionCounts, Proto::SESSION_COUNTS},
+    {ResetPart::kStubs, Proto::STUBS},
+    {ResetPart::kFaults, Proto::FAULTS},
+    {ResetPart::kSessionLimits, Proto::SESSION_LIMITS},
+    {ResetPart::kAuthPolicy, Proto::AUTH_POLICY},
+    {ResetPart::kAuthReport, Proto::AUTH_REPORT},
+};
 
 absl::Status Validate(Call& call) {
-  const auto& request = call.request<v1::ResetRequest>();
+  const auto& request = call.request<Proto>();
   ResetOptions options;
   for (int i = 0; i < request.parts_size(); ++i) {
-    switch (request.parts(i)) {
-      case v1::ResetRequest::CLOCK:
-        options.parts.push_back(ResetPart::kClock);
-        break;
-      case v1::ResetRequest::SESSIONS:
-        options.parts.push_back(ResetPart::kSessions);
-        break;
-      case v1::ResetRequest::SESSION_COUNTS:
-        options.parts.push_back(ResetPart::kSessionCounts);
-        break;
-      case v1::ResetRequest::STUBS:
-        options.parts.push_back(ResetPart::kStubs);
-        break;
-      case v1::ResetRequest::AUTH_POLICY:
-        options.parts.push_back(ResetPart::kAuthPolicy);
-        break;
-      case v1::ResetRequest::AUTH_REPORT:
-        options.parts.push_back(ResetPart::kAuthReport);
-        break;
-      default:
-        return errors::InvalidField(
-            call.method().name, absl::StrCat("parts[", i, "]"),
-            absl::StrCat("must be CLOCK, SESSIONS, SESSION_COUNTS, STUBS, "
-                         "AUTH_POLICY or AUTH_REPORT, but is ",
-                         static_cast<int>(request.parts(i))));
+    const auto* const part = std::find_if(
+        std::begin(kParts), std::end(kParts),
+        [&](const auto& p) { return p.second == request.parts(i); });
+    if (part == std::end(kParts)) {
+      std::vector<std::string> names;
+      for (const auto& [_, proto] : kParts)
+        names.push_back(Proto::Part_Name(proto));
+      return errors::InvalidField(
+          call.method().name, absl::StrCat("parts[", i, "]"),
+          absl::StrCat("must be one of ", absl::StrJoin(names, ", "),
+                       ", but is ", static_cast<int>(request.parts(i))));
     }
+    options.parts.push_back(part->first);
   }
   auto scope = Scope::Parse(request.scope());
   if (!scope.ok()) {
@@ -76,22 +62,24 @@ absl::Status Validate(Call& call) {
 
 }  // namespace
 
-void AddResetMethods(SessionStore* store, Authorizer* auth, StubRegistry* stubs,
-                     MethodTable& table) {
+void AddResetMethods(const Resettable& all, MethodTable& table) {
   table.Set("spanner_session_emulator.v1.ResetService.Reset",
             v1::ResetRequest::default_instance(),
             Unary<v1::ResetRequest, v1::ResetResponse>(
-                [store, auth, stubs](Call& call, const v1::ResetRequest&,
-                                     v1::ResetResponse& response) {
-                  const auto result =
-                      Reset(*store, *auth, *stubs,
-                            std::any_cast<const ResetOptions&>(call.prepared));
+                [all](Call& call, const v1::ResetRequest&,
+                      v1::ResetResponse& response) {
+                  const auto result = Reset(
+                      all, std::any_cast<const ResetOptions&>(call.prepared));
                   if (!result.ok()) {
                     return errors::InvalidField(call.method().name, "parts",
                                                 result.status().message());
                   }
                   for (const ResetPart part : result->parts) {
-                    response.add_parts(ToProto(part));
+                    response.add_parts(
+                        std::find_if(
+                            std::begin(kParts), std::end(kParts),
+                            [part](const auto& p) { return p.first == part; })
+                            ->second);
                   }
                   response.set_deleted_session_count(result->deleted_sessions);
                   return absl::OkStatus();

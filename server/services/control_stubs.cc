@@ -36,24 +36,20 @@ absl::Status ValidateCreate(Call& call) {
 
 // As std::any takes only what can be copied.
 struct PreparedScript {
-  Prepared<Stub> stubs = std::make_shared<Prepared<Stub>::element_type>();
-  Prepared<Fault> faults = std::make_shared<Prepared<Fault>::element_type>();
+  Prepared<Stub> stubs;
+  Prepared<Fault> faults;
 };
 
 absl::Status ValidateImport(Call& call) {
   const v1::Script& script = call.request<v1::ImportScriptRequest>().script();
-  PreparedScript prepared;
-  absl::Status status;
-  for (int i = 0; i < script.stubs_size() && status.ok(); ++i) {
-    status = Prepare(call, kStubKind, absl::StrCat("script.stubs[", i, "]"),
-                     script.stubs(i), *prepared.stubs);
-  }
-  for (int i = 0; i < script.faults_size() && status.ok(); ++i) {
-    status = Prepare(call, kFaultKind, absl::StrCat("script.faults[", i, "]"),
-                     script.faults(i), *prepared.faults);
-  }
-  call.prepared = std::move(prepared);
-  return status;
+  auto stubs = MakeScripted<Stub>(kStubKind, script.stubs());
+  if (!stubs.ok()) return InvalidIn(call, "script", stubs.status());
+  auto faults = MakeScripted<Fault>(kFaultKind, script.faults());
+  if (!faults.ok()) return InvalidIn(call, "script", faults.status());
+  call.prepared =
+      PreparedScript{.stubs = std::make_shared<Stubs>(*std::move(stubs)),
+                     .faults = std::make_shared<Faults>(*std::move(faults))};
+  return absl::OkStatus();
 }
 
 void Fill(const StubRegistry::Entry& entry, v1::Stub& out) {

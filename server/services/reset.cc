@@ -6,8 +6,7 @@
 
 namespace spanner_session_emulator {
 
-absl::StatusOr<ResetResult> Reset(SessionStore& store, Authorizer& auth,
-                                  StubRegistry& stubs,
+absl::StatusOr<ResetResult> Reset(const Resettable& all,
                                   const ResetOptions& options) {
   const bool scoped = !options.scope.is_everything();
   const auto asked_for = [&](ResetPart part) {
@@ -26,47 +25,61 @@ absl::StatusOr<ResetResult> Reset(SessionStore& store, Authorizer& auth,
           "session may live through that");
     }
   }
-  const bool about_callers =
-      asked_for(ResetPart::kAuthPolicy) || asked_for(ResetPart::kAuthReport);
-  if (scoped && about_callers) {
+  if (scoped && (asked_for(ResetPart::kSessionLimits) ||
+                 asked_for(ResetPart::kAuthPolicy) ||
+                 asked_for(ResetPart::kAuthReport))) {
     return absl::InvalidArgumentError(
-        "must not have AUTH_POLICY or AUTH_REPORT where there is a scope: they "
-        "are about the whole server");
+        "must not have SESSION_LIMITS, AUTH_POLICY or AUTH_REPORT where there "
+        "is a scope: they are about the whole server");
   }
   const auto resets = [&](ResetPart part) {
-    const bool takes_scope = part == ResetPart::kSessions ||
-                             part == ResetPart::kSessionCounts ||
-                             part == ResetPart::kStubs;
+    const bool takes_scope =
+        part == ResetPart::kSessions || part == ResetPart::kSessionCounts ||
+        part == ResetPart::kStubs || part == ResetPart::kFaults;
     return options.parts.empty() ? takes_scope || !scoped : asked_for(part);
   };
   ResetResult result;
+  // First: the calls that they hold go on at once, and what these leave behind
+  // is to be reset as well.
+  if (resets(ResetPart::kFaults)) {
+    if (scoped) {
+      all.faults->DeleteAll(options.scope);
+    } else {
+      all.faults->Restore();
+    }
+    result.parts.push_back(ResetPart::kFaults);
+  }
   if (resets(ResetPart::kClock)) {
-    result.deleted_sessions = store.RestartClock();
+    result.deleted_sessions = all.store->RestartClock();
     result.parts.push_back(ResetPart::kClock);
     result.parts.push_back(ResetPart::kSessions);
   } else if (resets(ResetPart::kSessions)) {
-    result.deleted_sessions = store.Delete({.scope = options.scope});
+    result.deleted_sessions = all.store->Delete({.scope = options.scope});
     result.parts.push_back(ResetPart::kSessions);
   }
   // After the sessions, whose ends count.
   if (resets(ResetPart::kSessionCounts)) {
-    store.ResetCounts(options.scope);
+    all.store->ResetCounts(options.scope);
     result.parts.push_back(ResetPart::kSessionCounts);
   }
   if (resets(ResetPart::kStubs)) {
     if (scoped) {
-      stubs.DeleteAll(options.scope);
+      all.stubs->DeleteAll(options.scope);
     } else {
-      stubs.Restore();
+      all.stubs->Restore();
     }
     result.parts.push_back(ResetPart::kStubs);
   }
+  if (resets(ResetPart::kSessionLimits)) {
+    all.store->ResetLimits();
+    result.parts.push_back(ResetPart::kSessionLimits);
+  }
   if (resets(ResetPart::kAuthPolicy)) {
-    auth.RestorePolicy();
+    all.auth->RestorePolicy();
     result.parts.push_back(ResetPart::kAuthPolicy);
   }
   if (resets(ResetPart::kAuthReport)) {
-    auth.ClearReport();
+    all.auth->ClearReport();
     result.parts.push_back(ResetPart::kAuthReport);
   }
   return result;

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/auth/authorizer.h"
+#include "server/mock/fault_registry.h"
 #include "server/mock/stub_registry.h"
 #include "store/names.h"
 #include "store/session_store.h"
@@ -28,6 +29,13 @@ enum class ResetPart {
   // All stubs are deleted. Without a scope, those of the start's script come
   // back, without hits.
   kStubs,
+  // All faults are deleted, which lets the calls go that they hold. Without a
+  // scope, those of the start's script come back, without hits, and the seed is
+  // 0.
+  kFaults,
+  // How many sessions there may be is as at the start. One for the whole
+  // server, so only without a scope.
+  kSessionLimits,
   // The auth policy is the one of the start, or none. One for the whole server,
   // so only without a scope.
   kAuthPolicy,
@@ -47,11 +55,18 @@ struct ResetResult {
   int64_t deleted_sessions = 0;
 };
 
+// What is reset. All must outlive whoever has it.
+struct Resettable {
+  SessionStore* store;
+  Authorizer* auth;
+  StubRegistry* stubs;
+  FaultRegistry* faults;
+};
+
 // INVALID_ARGUMENT for parts that do not go together or with the scope, whose
 // message fits behind "parts"; then nothing is reset. Thread-safe; cost grows
 // with the number of sessions.
-absl::StatusOr<ResetResult> Reset(SessionStore& store, Authorizer& auth,
-                                  StubRegistry& stubs,
+absl::StatusOr<ResetResult> Reset(const Resettable& all,
                                   const ResetOptions& options);
 
 }  // namespace spanner_session_emulator

@@ -23,62 +23,44 @@
 
 namespace spanner_session_emulator {
 
-// Stubs or faults: `stubs/` or `faults/`.
-struct ScriptedKind {
-  absl::string_view name_prefix;
-  absl::string_view singular;  // `stub`
-
-  std::string NameProblem() const {
-    return absl::StrCat("must be ", name_prefix, "<", singular,
-                        ">, with 1 to 63 letters, digits, `-`, `_` and `.`");
-  }
-};
-inline constexpr ScriptedKind kStubKind = {"stubs/", "stub"};
-inline constexpr ScriptedKind kFaultKind = {"faults/", "fault"};
-
 // As std::any takes only what can be copied.
 template <typename Thing>
 using Prepared = std::shared_ptr<std::vector<std::unique_ptr<Thing>>>;
 
-// Adds to `things` the one that is in the request's `field`.
-template <typename Thing, typename Proto>
-absl::Status Prepare(const Call& call, const ScriptedKind& kind,
-                     absl::string_view field, const Proto& proto,
-                     std::vector<std::unique_ptr<Thing>>& things) {
-  if (!proto.name().empty() && !IsScriptName(kind.name_prefix, proto.name())) {
-    return errors::InvalidField(
-        call.method().name, absl::StrCat(field, ".name"), kind.NameProblem());
-  }
-  absl::StatusOr<std::unique_ptr<Thing>> thing = Thing::Make(proto);
-  if (!thing.ok()) {
-    const std::pair<absl::string_view, absl::string_view> field_and_problem =
-        absl::StrSplit(thing.status().message(), absl::MaxSplits(' ', 1));
-    return errors::InvalidField(
-        call.method().name, absl::StrCat(field, ".", field_and_problem.first),
-        field_and_problem.second);
-  }
-  things.push_back(*std::move(thing));
-  return absl::OkStatus();
+// For what is wrong in the request's `field`: `answer.rows[0] must …`.
+inline absl::Status InvalidIn(const Call& call, absl::string_view field,
+                              const absl::Status& problem) {
+  const std::pair<absl::string_view, absl::string_view> field_and_problem =
+      absl::StrSplit(problem.message(), absl::MaxSplits(' ', 1));
+  return errors::InvalidField(call.method().name,
+                              absl::StrCat(field, ".", field_and_problem.first),
+                              field_and_problem.second);
 }
 
 // Prepares the one that is to be created, by the id that its request may have.
 template <typename Thing, typename Proto>
-absl::Status PrepareOne(Call& call, const ScriptedKind& kind,
-                        const Proto& proto, const std::string& id) {
-  auto things = std::make_shared<std::vector<std::unique_ptr<Thing>>>();
-  if (absl::Status s = Prepare(call, kind, kind.singular, proto, *things);
-      !s.ok()) {
-    return s;
-  }
+absl::Status PrepareOne(Call& call, const ScriptKind& kind, const Proto& proto,
+                        const std::string& id) {
+  absl::StatusOr<std::unique_ptr<Thing>> thing = Thing::Make(proto);
+  if (!thing.ok()) return InvalidIn(call, kind.singular, thing.status());
   if (!id.empty()) {
-    std::string name = absl::StrCat(kind.name_prefix, id);
-    if (!IsScriptName(kind.name_prefix, name)) {
+    const std::string field = absl::StrCat(kind.singular, "_id");
+    std::string name = kind.NameOf(id);
+    if (!kind.IsName(name)) {
       return errors::InvalidField(
-          call.method().name, absl::StrCat(kind.singular, "_id"),
+          call.method().name, field,
           "must have 1 to 63 letters, digits, `-`, `_` and `.`");
     }
-    things->front()->set_name(std::move(name));
+    if (!proto.name().empty() && proto.name() != name) {
+      return errors::InvalidField(
+          call.method().name, field,
+          absl::StrCat("must be that of ", kind.singular,
+                       ".name, if both are there"));
+    }
+    (*thing)->set_name(std::move(name));
   }
+  auto things = std::make_shared<std::vector<std::unique_ptr<Thing>>>();
+  things->push_back(*std::move(thing));
   call.prepared = Prepared<Thing>(std::move(things));
   return absl::OkStatus();
 }
@@ -110,9 +92,9 @@ inline int PageSize(int asked_for) {
 }
 
 // `kind` is a pointer, to be a constant of the template.
-template <typename Request, const ScriptedKind* kind>
+template <typename Request, const ScriptKind* kind>
 absl::Status ValidateName(Call& call) {
-  return IsScriptName(kind->name_prefix, call.request<Request>().name())
+  return kind->IsName(call.request<Request>().name())
              ? absl::OkStatus()
              : errors::InvalidField(call.method().name, "name",
                                     kind->NameProblem());

@@ -136,6 +136,19 @@ TEST(ScriptTest, AnExportIsAScriptWithTheSameExport) {
   EXPECT_THAT(again.Query("SELECT Name FROM Singers"), HasSubstr("Änne"));
 }
 
+TEST(ScriptTest, HasFaultsToo) {
+  Program program(R"({"faults": [{"name": "faults/lost", "times": "1",
+      "match": {"methods": ["CreateSession"]}, "status": "UNAVAILABLE"}]})");
+  EXPECT_THAT(program.err(), HasSubstr(" faults=1"));
+  const std::string exported = program.Export();
+  EXPECT_THAT(program.Rest("POST", kSessions), HasSubstr("UNAVAILABLE"));
+  EXPECT_THAT(program.Rest("POST", kSessions), HasSubstr("\"name\": "));
+  EXPECT_THAT(program.Rest("GET", "/emulator/v1/faults/lost"),
+              HasSubstr("\"hitCount\": \"1\""));
+  EXPECT_EQ(program.Export(), exported);
+  EXPECT_EQ(Program(exported).Export(), exported);
+}
+
 TEST(ScriptTest, WithoutStubs) {
   for (const char* text : {"", "{}", "# Nothing."}) {
     Program program(text);
@@ -168,6 +181,11 @@ TEST(ScriptTest, ABadOneIsRefusedWithWhatIsWrong) {
        "script: is not valid JSON"},
       {"{\"stubs\": {}}", "script: "},
       {"{\"stubs\": [{\"match\": {\"sql\": \"S\xff\"}}]}", "script: "},
+      {"{\"faults\": [{}, {\"status\": \"ABORTED\", \"times\": -1}]}",
+       "script: faults["},
+      {"{\"faults\": [{\"name\": \"faults/a\", \"swallow\": true}, "
+       "{\"name\": \"faults/a\", \"swallow\": true}]}",
+       "script: faults[1].name must be another than that of faults[0]\n"},
       // In text format.
       {absl::StrReplaceAll(kText, {{"Name STRING", "Name STRONG"}}),
        "script: stubs[0].answer.columns[0] must "},

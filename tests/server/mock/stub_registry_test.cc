@@ -10,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "google/spanner/v1/spanner.pb.h"
 #include "gtest/gtest.h"
+#include "server/mock/script.h"
 #include "tests/server/mock/mock_testing.h"
 
 namespace spanner_session_emulator {
@@ -310,13 +311,13 @@ TEST_F(StubRegistryTest, RestoresWhatItBeganWith) {
 
 TEST_F(StubRegistryTest, KnowsNames) {
   for (const char* good : {"stubs/1", "stubs/a-B_c.9"}) {
-    EXPECT_TRUE(IsStubName(good)) << good;
+    EXPECT_TRUE(kStubKind.IsName(good)) << good;
   }
   for (const std::string& bad :
        {std::string(), std::string("stubs/"), std::string("stub/1"),
         std::string("stubs/a/b"), std::string("stubs/ä"),
         absl::StrCat("stubs/", std::string(64, 'x'))}) {
-    EXPECT_FALSE(IsStubName(bad)) << bad;
+    EXPECT_FALSE(kStubKind.IsName(bad)) << bad;
   }
 }
 

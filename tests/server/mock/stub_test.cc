@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "google/rpc/error_details.pb.h"
 #include "gtest/gtest.h"
+#include "server/mock/script.h"
 #include "tests/server/mock/mock_testing.h"
 
 namespace spanner_session_emulator {
@@ -51,7 +52,11 @@ TEST(StubTest, AnswersComeOneAfterTheOtherAndTheLastStays) {
 TEST(StubTest, SaysWhatIsWrongWithAName) {
   EXPECT_EQ(Problem(R"({"name":"stubs/a b","match":{"sql":"S"},)"
                     R"("answer":{"rowCount":1}})"),
-            absl::StrCat("name ", kStubNameProblem));
+            absl::StrCat("name ", kStubKind.NameProblem()));
+}
+
+absl::StatusOr<Stubs> MakeStubs(const v1::Script& script) {
+  return MakeScripted<Stub>(kStubKind, script.stubs());
 }
 
 v1::Script ScriptOf(const std::vector<std::string>& names) {

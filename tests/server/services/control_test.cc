@@ -29,6 +29,7 @@
 namespace spanner_session_emulator {
 namespace {
 
+using ::testing::_;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
@@ -784,8 +785,9 @@ TEST_P(ControlTest, ResetBringsBackTheBeginning) {
   const auto response = Reset().value();
   EXPECT_THAT(
       response.parts(),
-      ElementsAre(v1::ResetRequest::CLOCK, v1::ResetRequest::SESSIONS,
-                  v1::ResetRequest::SESSION_COUNTS, v1::ResetRequest::STUBS,
+      ElementsAre(v1::ResetRequest::FAULTS, v1::ResetRequest::CLOCK,
+                  v1::ResetRequest::SESSIONS, v1::ResetRequest::SESSION_COUNTS,
+                  v1::ResetRequest::STUBS, v1::ResetRequest::SESSION_LIMITS,
                   v1::ResetRequest::AUTH_POLICY,
                   v1::ResetRequest::AUTH_REPORT));
   EXPECT_EQ(response.deleted_session_count(), 2);
@@ -826,14 +828,85 @@ TEST_P(ControlTest, AScopedResetLeavesTheClockAndOthersAlone) {
   const std::string other = Create("", "projects/p/instances/i2/databases/d");
   Advance(absl::Minutes(1));
   const auto response = Reset(absl::StrCat("scope: '", kInstance, "'")).value();
-  EXPECT_THAT(response.parts(), ElementsAre(v1::ResetRequest::SESSIONS,
-                                            v1::ResetRequest::SESSION_COUNTS,
-                                            v1::ResetRequest::STUBS));
+  EXPECT_THAT(
+      response.parts(),
+      ElementsAre(v1::ResetRequest::FAULTS, v1::ResetRequest::SESSIONS,
+                  v1::ResetRequest::SESSION_COUNTS, v1::ResetRequest::STUBS));
   EXPECT_EQ(response.deleted_session_count(), 1);
   EXPECT_FALSE(Alive(mine));
   EXPECT_TRUE(Alive(other));
   EXPECT_EQ(ToTime(GetClock()->time()), StartTime() + absl::Minutes(1));
   EXPECT_THAT(GetCounts()->total(), Counts(1, 0, 0, 1));
+}
+
+TEST_P(ControlTest, AResetBringsBackTheFaultsOfTheScript) {
+  constexpr char kScript[] = R"(
+      faults { match { methods: 'Commit' } times: 1 status: ABORTED }
+      faults {
+        name: 'faults/mine' match { scope: 'projects/p' methods: 'GetSession' }
+        times: 1 status: UNAVAILABLE
+      })";
+  StartWith({.script = kScript});
+  const auto names = [this] {
+    std::vector<std::string> names;
+    for (const auto& entry : emulator().faults().List(0, 100)) {
+      names.push_back(entry.fault->name());
+    }
+    return names;
+  };
+  const auto add = [this] {
+    return emulator()
+        .AddFault(OnCall("Read").Scope(std::string(kDatabase)).SwallowsReply())
+        .value();
+  };
+  const std::string session = Create();
+  EXPECT_THAT(client().Get(session),
+              StatusIs(absl::StatusCode::kUnavailable, _));
+  EXPECT_THAT(client().Get(session), IsOk());
+  EXPECT_EQ(add().name(), "faults/2");
+
+  // With a scope, those in it go; none comes back.
+  EXPECT_THAT(Reset("parts: FAULTS scope: 'projects/q'"), IsOk());
+  EXPECT_THAT(names(), ElementsAre("faults/1", "faults/mine", "faults/2"));
+  EXPECT_THAT(
+      Reset(absl::StrCat("parts: FAULTS scope: '", kInstance, "'"))->parts(),
+      ElementsAre(v1::ResetRequest::FAULTS));
+  EXPECT_THAT(names(), ElementsAre("faults/1", "faults/mine"));
+  EXPECT_THAT(Reset("scope: 'projects/p'"), IsOk());
+  EXPECT_THAT(names(), ElementsAre("faults/1"));
+
+  // Without one, all begin anew, the seed and the names too.
+  emulator().faults().SetSeed(7);
+  EXPECT_EQ(add().name(), "faults/3");
+  EXPECT_THAT(Reset("parts: FAULTS")->parts(),
+              ElementsAre(v1::ResetRequest::FAULTS));
+  EXPECT_THAT(names(), ElementsAre("faults/1", "faults/mine"));
+  EXPECT_EQ(emulator().faults().Find("faults/mine")->hit_count, 0);
+  EXPECT_EQ(emulator().faults().seed(), 0);
+  EXPECT_EQ(add().name(), "faults/2");
+  const std::string next = Create();
+  EXPECT_THAT(client().Get(next), StatusIs(absl::StatusCode::kUnavailable, _));
+  EXPECT_THAT(Reset(), IsOk());
+  EXPECT_THAT(names(), ElementsAre("faults/1", "faults/mine"));
+}
+
+TEST_P(ControlTest, AResetBringsBackTheLimits) {
+  StartWith({.max_sessions = 3, .max_sessions_per_batch = 2});
+  SessionStore& store = emulator().sessions();
+  const SessionLimits first = {.max_sessions = 3, .max_sessions_per_batch = 2};
+  const SessionLimits other = {.max_sessions = 1, .max_sessions_per_batch = 1};
+  store.SetLimits(other);
+  EXPECT_THAT(Reset("scope: 'projects/p'"), IsOk());
+  EXPECT_EQ(store.limits(), other);
+  EXPECT_THAT(Reset("parts: SESSION_LIMITS scope: 'projects/p'"),
+              StatusIs(kInvalidArgument,
+                       HasSubstr("parts must not have SESSION_LIMITS, ")));
+  EXPECT_THAT(Reset("parts: SESSION_LIMITS")->parts(),
+              ElementsAre(v1::ResetRequest::SESSION_LIMITS));
+  EXPECT_EQ(store.limits(), first);
+  store.SetLimits(other);
+  EXPECT_THAT(Reset(), IsOk());
+  EXPECT_EQ(store.limits(), first);
 }
 
 TEST_P(ControlTest, AResetBringsBackTheStubsOfTheScript) {
@@ -908,16 +981,18 @@ TEST_P(ControlTest, ResetsThatMakeNoSenseAreInvalidAndDoNothing) {
            {"parts: CLOCK parts: SESSION_COUNTS",
             "parts must have SESSIONS beside CLOCK"},
            {"parts: SESSIONS parts: PART_UNSPECIFIED",
-            "parts[1] must be CLOCK, SESSIONS, SESSION_COUNTS, STUBS, "
-            "AUTH_POLICY or AUTH_REPORT, but is 0"},
+            "parts[1] must be one of CLOCK, SESSIONS, SESSION_COUNTS, STUBS, "
+            "FAULTS, SESSION_LIMITS, AUTH_POLICY, AUTH_REPORT, but is 0"},
            {"parts: 99",
-            "parts[0] must be CLOCK, SESSIONS, SESSION_COUNTS, STUBS, "
-            "AUTH_POLICY or AUTH_REPORT, but is 99"},
+            "parts[0] must be one of CLOCK, SESSIONS, SESSION_COUNTS, STUBS, "
+            "FAULTS, SESSION_LIMITS, AUTH_POLICY, AUTH_REPORT, but is 99"},
            {"parts: AUTH_POLICY scope: 'projects/p'",
-            "parts must not have AUTH_POLICY or AUTH_REPORT where there is a "
+            "parts must not have SESSION_LIMITS, AUTH_POLICY or AUTH_REPORT "
+            "where there is a "
             "scope"},
            {"parts: AUTH_REPORT scope: 'projects/p'",
-            "parts must not have AUTH_POLICY or AUTH_REPORT where there is a "
+            "parts must not have SESSION_LIMITS, AUTH_POLICY or AUTH_REPORT "
+            "where there is a "
             "scope"},
            {"scope: 'p'", "scope must be empty (everything), "}}) {
     EXPECT_THAT(
@@ -1134,8 +1209,8 @@ TEST_P(ControlTest, EverythingGoesInCpp) {
   const auto result = emulator().Reset({.scope = database.instance()});
   ASSERT_THAT(result, IsOk());
   EXPECT_THAT(result->parts,
-              ElementsAre(ResetPart::kSessions, ResetPart::kSessionCounts,
-                          ResetPart::kStubs));
+              ElementsAre(ResetPart::kFaults, ResetPart::kSessions,
+                          ResetPart::kSessionCounts, ResetPart::kStubs));
   EXPECT_EQ(result->deleted_sessions, 1);
   EXPECT_THAT(
       emulator().Reset({.parts = {ResetPart::kClock}}),
