@@ -112,8 +112,8 @@ ABSL_FLAG(std::string, auth_policy, "",
           "spanner_session_emulator.v1.AuthPolicy, as JSON or in text format; "
           "empty: everybody");
 ABSL_FLAG(std::string, script, "",
-          "a file with stubs: a spanner_session_emulator.v1.Script, as JSON or "
-          "in text format; empty: none");
+          "a file with stubs and faults: a spanner_session_emulator.v1.Script, "
+          "as JSON or in text format; empty: none");
 ABSL_FLAG(spanner_session_emulator::Secret, control_token, {},
           "what callers of the control API need, as `authorization: Bearer`; "
           "empty: nothing");
