@@ -131,8 +131,9 @@ std::string HttpAnswer::header(const std::string& name) const {
   return it == headers.end() ? "" : it->second;
 }
 
-HttpAnswer Fetch(int port, absl::string_view method, absl::string_view target,
-                 absl::string_view body, const HttpHeaderList& headers) {
+std::string FetchBytes(int port, absl::string_view method,
+                       absl::string_view target, absl::string_view body,
+                       const HttpHeaderList& headers) {
   const int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const timeval patience = {.tv_sec = kPatience.count(), .tv_usec = 0};
   setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
@@ -162,7 +163,12 @@ HttpAnswer Fetch(int port, absl::string_view method, absl::string_view target,
     received.append(buffer, size);
   }
   close(connection);
+  return received;
+}
 
+HttpAnswer Fetch(int port, absl::string_view method, absl::string_view target,
+                 absl::string_view body, const HttpHeaderList& headers) {
+  const std::string received = FetchBytes(port, method, target, body, headers);
   HttpAnswer answer;
   const size_t end = received.find("\r\n\r\n");
   if (end == std::string::npos) {

@@ -32,6 +32,11 @@ HttpAnswer Fetch(int port, absl::string_view method, absl::string_view target,
                  absl::string_view body = "",
                  const HttpHeaderList& headers = {});
 
+// The same; returns all bytes that come back, for requests that may get none.
+std::string FetchBytes(int port, absl::string_view method,
+                       absl::string_view target, absl::string_view body = "",
+                       const HttpHeaderList& headers = {});
+
 // What a method's first HTTP annotation makes of a request.
 struct HttpCall {
   std::string method;
