@@ -2,21 +2,12 @@
 
 #include "google/spanner/v1/spanner.pb.h"
 #include "server/call/method.h"
-#include "server/mock/statement_text.h"
+#include "server/mock/requests.h"
 
 namespace spanner_session_emulator {
 namespace {
 
 namespace api = ::google::spanner::v1;
-
-// Calls `function` with the request as what it is, if it is one of these.
-template <typename... Requests, typename F>
-void IfOneOf(const google::protobuf::Message& message, F function) {
-  const auto try_one = [&](const auto* request) {
-    if (request != nullptr) function(*request);
-  };
-  (try_one(dynamic_cast<const Requests*>(&message)), ...);
-}
 
 FaultCall::SessionFacts FactsOf(const api::Session& session) {
   FaultCall::SessionFacts facts = {.multiplexed = session.multiplexed()};
@@ -43,12 +34,9 @@ FaultCall::FaultCall(const Call& call, SessionStore* store)
       break;
   }
   const google::protobuf::Message& message = call.request();
-  IfOneOf<api::ExecuteSqlRequest, api::ReadRequest, api::ExecuteBatchDmlRequest,
-          api::BeginTransactionRequest, api::CommitRequest,
-          api::BatchWriteRequest>(message, [this](const auto& request) {
-    request_tag_ = request.request_options().request_tag();
-    transaction_tag_ = request.request_options().transaction_tag();
-  });
+  const RequestTags tags = TagsOf(message);
+  request_tag_ = tags.request_tag;
+  transaction_tag_ = tags.transaction_tag;
   IfOneOf<api::ExecuteSqlRequest, api::ReadRequest, api::ExecuteBatchDmlRequest,
           api::PartitionQueryRequest, api::PartitionReadRequest>(
       message, [this](const auto& request) {
@@ -61,19 +49,7 @@ FaultCall::FaultCall(const Call& call, SessionStore* store)
 }
 
 const std::vector<std::string>& FaultCall::statements() {
-  if (!statements_.has_value()) {
-    statements_.emplace();
-    IfOneOf<api::ExecuteSqlRequest, api::PartitionQueryRequest>(
-        call_.request(), [this](const auto& request) {
-          statements_->push_back(FoldBlanks(request.sql()));
-        });
-    IfOneOf<api::ExecuteBatchDmlRequest>(
-        call_.request(), [this](const auto& request) {
-          for (const auto& statement : request.statements()) {
-            statements_->push_back(FoldBlanks(statement.sql()));
-          }
-        });
-  }
+  if (!statements_.has_value()) statements_ = StatementsOf(call_.request());
   return *statements_;
 }
 
