@@ -1,0 +1,168 @@
+// One call in the journal.
+#ifndef SPANNER_SESSION_EMULATOR_SERVER_MOCK_JOURNAL_ENTRY_H_
+#define SPANNER_SESSION_EMULATOR_SERVER_MOCK_JOURNAL_ENTRY_H_
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "google/protobuf/message.h"
+
+namespace spanner_session_emulator {
+
+enum class JournalProtocol : uint8_t { kGrpc, kRest };
+
+// What was wrong with a call, such that nobody could look at its request.
+enum class JournalProblem : uint8_t { kNone, kMalformed, kUnknownMethod };
+
+// The headers that are kept, in lower case.
+inline constexpr std::array<absl::string_view, 8> kJournalHeaders = {
+    "authorization",  // Without its text.
+    "google-cloud-resource-prefix",
+    "traceparent",
+    "user-agent",
+    "x-goog-api-client",
+    "x-goog-request-params",
+    "x-goog-spanner-request-id",
+    "x-goog-spanner-route-to-leader"};
+inline constexpr absl::string_view kRedacted = "[redacted]";
+
+// What a test has made of a call.
+struct JournalNotes {
+  std::vector<std::string> stubs = {};   // That have answered, in this order.
+  std::vector<std::string> faults = {};  // That were applied, in this order.
+  std::string near_miss = {};
+};
+
+// By the emulator's clock, and in real time: microseconds since the Unix epoch.
+struct JournalTime {
+  int64_t clock = 0;
+  int64_t real = 0;
+};
+
+// What an entry is made of. All is copied, but the prototype.
+struct JournalCall {
+  absl::string_view method = {};  // Its full name; what was called, if unknown.
+  JournalProtocol protocol = JournalProtocol::kGrpc;
+  JournalProblem problem = JournalProblem::kNone;
+  absl::string_view peer = {};
+  // Full names; empty if the call names none. That of a session's database is a
+  // part of the session's.
+  absl::string_view database = {};
+  absl::string_view session = {};
+  // The request's bytes, or those that came in its place.
+  absl::string_view request = {};
+  // What the request can be parsed by; null if it cannot be. Must outlive the
+  // journal.
+  const google::protobuf::Message* request_prototype = nullptr;
+  // The value of a header by its name in lower case.
+  absl::FunctionRef<std::optional<absl::string_view>(absl::string_view)> header;
+  JournalTime start = {};
+  JournalNotes notes = {};
+};
+
+// How a call has ended.
+struct JournalEnd {
+  absl::Status status = absl::OkStatus();
+  int64_t message_count = 0;
+  JournalTime time = {};
+  JournalNotes notes = {};  // All, those of the beginning too.
+};
+
+// What the journal keeps of a call. All but its end is set before others see
+// it; the end is set once, before `ended_`. So reading needs no lock.
+class JournalRecord {
+ public:
+  // Of a request with more bytes than that, only the size is kept.
+  JournalRecord(const JournalCall& call, size_t max_request_bytes);
+  JournalRecord(const JournalRecord&) = delete;
+  JournalRecord& operator=(const JournalRecord&) = delete;
+
+ private:
+  friend class Journal;
+  friend class JournalEntry;
+  friend class JournalReader;
+
+  // With what memory management adds, roughly.
+  size_t bytes() const;
+  static size_t BytesOf(const JournalNotes& notes);
+  static size_t BytesOf(const absl::Status& status);
+
+  int64_t number_ = 0;
+  const JournalProtocol protocol_;
+  const JournalProblem problem_;
+  bool request_omitted_ = false;
+  const size_t request_size_;
+  const google::protobuf::Message* const request_prototype_;
+  const JournalTime start_;
+  const JournalNotes notes_;
+  // One allocation for all that follows, which refers to it.
+  std::string text_;
+  absl::string_view method_;
+  absl::string_view peer_;
+  absl::string_view database_;
+  absl::string_view session_;
+  absl::string_view request_;
+  // In the order of kJournalHeaders; without data if there is none.
+  std::array<absl::string_view, kJournalHeaders.size()> headers_;
+
+  JournalEnd end_;
+  std::atomic<bool> ended_{false};
+
+  // For the journal, under its lock.
+  size_t counted_bytes_ = 0;
+  bool in_journal_ = false;
+};
+
+// A record as it stood at one moment. A value: safe to read from several
+// threads. Views are valid as long as some entry of the call is.
+class JournalEntry {
+ public:
+  explicit JournalEntry(std::shared_ptr<const JournalRecord> record)
+      : record_(std::move(record)),
+        ended_(record_->ended_.load(std::memory_order_acquire)) {}
+
+  int64_t number() const { return record_->number_; }
+  absl::string_view method() const { return record_->method_; }
+  JournalProtocol protocol() const { return record_->protocol_; }
+  JournalProblem problem() const { return record_->problem_; }
+  absl::string_view peer() const { return record_->peer_; }
+  absl::string_view database() const { return record_->database_; }
+  absl::string_view session() const { return record_->session_; }
+  JournalTime start() const { return record_->start_; }
+  // Names and values, in the order of the names.
+  std::vector<std::pair<absl::string_view, absl::string_view>> headers() const;
+  std::optional<absl::string_view> header(absl::string_view name) const;
+
+  // The bytes that came; empty if they were omitted.
+  absl::string_view request_bytes() const { return record_->request_; }
+  size_t request_size() const { return record_->request_size_; }
+  bool request_omitted() const { return record_->request_omitted_; }
+  // The request; null if it was malformed, omitted, or of an unknown method.
+  std::unique_ptr<google::protobuf::Message> DecodeRequest() const;
+
+  bool ended() const { return ended_; }
+  // Null as long as the call is open.
+  const JournalEnd* end() const { return ended_ ? &record_->end_ : nullptr; }
+  const JournalNotes& notes() const {
+    return ended_ ? record_->end_.notes : record_->notes_;
+  }
+
+ private:
+  std::shared_ptr<const JournalRecord> record_;
+  bool ended_;
+};
+
+}  // namespace spanner_session_emulator
+
+#endif  // SPANNER_SESSION_EMULATOR_SERVER_MOCK_JOURNAL_ENTRY_H_

@@ -1,0 +1,42 @@
+// Which entries of the journal.
+#ifndef SPANNER_SESSION_EMULATOR_SERVER_MOCK_JOURNAL_FILTER_H_
+#define SPANNER_SESSION_EMULATOR_SERVER_MOCK_JOURNAL_FILTER_H_
+
+#include <functional>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "server/mock/journal_entry.h"
+
+namespace spanner_session_emulator {
+
+class JournalFacts;  // Of one entry, for one look at it.
+
+// A filter in the grammar of JournalService (journal.proto), which is a part of
+// https://google.aip.dev/160. A value: safe to use from several threads.
+class JournalFilter {
+ public:
+  // How deep parentheses may be.
+  static constexpr int kMaxDepth = 20;
+
+  // Of all entries.
+  JournalFilter() = default;
+
+  // INVALID_ARGUMENT for a text outside the grammar; the message says where it
+  // stops making sense and what was expected there, and fits behind the name of
+  // the field.
+  static absl::StatusOr<JournalFilter> Parse(absl::string_view text);
+
+  // An open call matches no term about its end. What only the request says is
+  // decoded if a term asks for it.
+  bool Matches(const JournalEntry& entry) const;
+  // Whether all entries match.
+  bool empty() const { return matches_ == nullptr; }
+
+ private:
+  std::function<bool(JournalFacts&)> matches_;
+};
+
+}  // namespace spanner_session_emulator
+
+#endif  // SPANNER_SESSION_EMULATOR_SERVER_MOCK_JOURNAL_FILTER_H_
