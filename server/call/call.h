@@ -9,6 +9,7 @@
 #define SPANNER_SESSION_EMULATOR_SERVER_CALL_CALL_H_
 
 #include <any>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -26,12 +28,33 @@
 namespace spanner_session_emulator {
 
 struct Method;
-class Principal;  // Whatever the guard says it is.
+class Principal;      // Whatever the guard says it is.
+class JournalRecord;  // Whatever the recorder says it is.
+
+enum class CallProtocol : uint8_t { kGrpc, kRest };
+
+// Why nobody could look at what a call asks for.
+enum class CallProblem : uint8_t { kNone, kMalformed, kUnknownMethod };
+
+// By the emulator's clock, and in real time: microseconds since the Unix epoch.
+struct CallTime {
+  int64_t clock = 0;
+  int64_t real = 0;
+};
+
+// What a test has made of a call.
+struct CallNotes {
+  std::vector<std::string> stubs = {};   // That have answered, in this order.
+  std::vector<std::string> faults = {};  // That were applied, in this order.
+  // Where no stub has answered: which one nearly would have.
+  std::string near_miss = {};
+};
 
 // What a protocol knows of a call besides its method.
 class CallContext {
  public:
   virtual ~CallContext() = default;
+  virtual CallProtocol Protocol() const = 0;
   // The other end, as `ipv4:127.0.0.1:4711`.
   virtual std::string Peer() const = 0;
   // The host that the client wanted, maybe with a port, as it has written it:
@@ -45,6 +68,12 @@ class CallContext {
   // The error, if it cannot be one, is what the client gets.
   virtual absl::Status ReadRequest(
       const Method& method, google::protobuf::Message& request) const = 0;
+  // Gives `read` the request's bytes, which are valid during its call: those
+  // that came, if they are protobuf's. Otherwise `request`, serialized, or if
+  // that is null, because it was not or could not be read, what came.
+  virtual void WithRequestBytes(
+      const google::protobuf::Message* request,
+      absl::FunctionRef<void(absl::string_view)> read) const = 0;
 };
 
 // What goes with a reply beside its messages and its status. Over REST, whose
@@ -91,6 +120,10 @@ class Call {
   }
   const google::protobuf::Message& request() const { return *request_; }
   google::protobuf::Message& mutable_request() { return *request_; }
+  // The same; null before, and where it could not be parsed.
+  const google::protobuf::Message* parsed_request() const {
+    return is_parsed_ ? request_ : nullptr;
+  }
 
   Unary unary() const { return unary_; }
 
@@ -113,6 +146,12 @@ class Call {
   // Null, as for nearly all calls: none. Does not change once there is a reply.
   std::unique_ptr<const ReplyMetadata> reply_metadata;
 
+  // For the record of the call, if there is one.
+  CallProblem problem = CallProblem::kNone;
+  CallNotes notes;
+  int64_t sent_messages = 0;  // Counted where there may be several.
+  std::shared_ptr<JournalRecord> record;
+
  private:
   friend class Pipeline;
 
@@ -120,6 +159,7 @@ class Call {
   const CallContext& context_;
   const Unary unary_;
   google::protobuf::Message* request_ = nullptr;
+  bool is_parsed_ = false;
   std::variant<std::monostate, DatabaseName, SessionName> resource_;
   // Enough for the messages of most calls, so that they need no allocation.
   alignas(8) char first_block_[1024];

@@ -415,6 +415,23 @@ absl::Status FaultExists(absl::string_view name) {
               absl::StrCat("Fault already exists: ", name));
 }
 
+absl::Status JournalEntryNotFound(absl::string_view name) {
+  return Make(absl::StatusCode::kNotFound,
+              absl::StrCat("Journal entry not found: ", name));
+}
+
+absl::Status JournalIsOff() {
+  return Make(absl::StatusCode::kFailedPrecondition,
+              "The journal is off: the server was started with "
+              "--journal_bytes=0");
+}
+
+absl::Status JournalWaitExpired(int64_t count, int64_t wanted) {
+  return Make(absl::StatusCode::kDeadlineExceeded,
+              absl::StrCat(count, " of ", wanted,
+                           " journal entries have come in the time given"));
+}
+
 absl::Status StubNotFound(absl::string_view name) {
   return ResourceNotFound("Stub", "spanner_session_emulator.v1.Stub", name);
 }

@@ -131,6 +131,13 @@ absl::Status ConnectionCut();
 absl::Status FaultNotFound(absl::string_view name);
 absl::Status FaultExists(absl::string_view name);
 
+// The journal. NOT_FOUND for an entry that is not there, or not any more.
+absl::Status JournalEntryNotFound(absl::string_view name);
+// FAILED_PRECONDITION where nothing is recorded.
+absl::Status JournalIsOff();
+// DEADLINE_EXCEEDED where `count` entries have come of those `wanted`.
+absl::Status JournalWaitExpired(int64_t count, int64_t wanted);
+
 // NOT_FOUND and ALREADY_EXISTS for stubs, by name.
 absl::Status StubNotFound(absl::string_view name);
 absl::Status StubExists(absl::string_view name);

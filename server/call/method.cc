@@ -137,6 +137,10 @@ void MethodTable::SetHasSecrets(absl::string_view full_name) {
   At(full_name).has_secrets = true;
 }
 
+void MethodTable::SetMayWait(absl::string_view full_name) {
+  At(full_name).may_wait = true;
+}
+
 Method& MethodTable::At(absl::string_view full_name) {
   const size_t dot = full_name.rfind('.');
   const auto it = by_path_.find(absl::StrCat("/", full_name.substr(0, dot), "/",

@@ -57,6 +57,8 @@ struct Method {
   bool known = false;  // False in the stand-in for one that does not exist.
   bool client_streaming = false;
   bool server_streaming = false;
+  // Whether its replies may have to be waited for, though it is unary.
+  bool may_wait = false;
   // Of the request; null where nobody has given it.
   const google::protobuf::Message* request_prototype = nullptr;
   // The field with a google.api.resource_reference to a session or database.
@@ -120,6 +122,10 @@ class MethodTable {
 
   // Has a method's errors not quote from its requests. It must be there.
   void SetHasSecrets(absl::string_view full_name);
+
+  // Has a unary method's handler reply with a source where it has to wait. It
+  // must be there.
+  void SetMayWait(absl::string_view full_name);
 
   // By the path that gRPC calls it by; null if nobody has it.
   const Method* Find(absl::string_view path) const;

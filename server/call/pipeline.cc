@@ -10,7 +10,10 @@ namespace spanner_session_emulator {
 absl::Status Pipeline::Parse(Call& call) {
   call.request_ = call.method_.NewRequest(&call.arena_);
   if (call.request_ == nullptr) return absl::OkStatus();
-  return call.context_.ReadRequest(call.method_, *call.request_);
+  absl::Status status = call.context_.ReadRequest(call.method_, *call.request_);
+  call.is_parsed_ = status.ok();
+  if (!status.ok()) call.problem = CallProblem::kMalformed;
+  return status;
 }
 
 absl::Status Pipeline::ParseResource(Call& call) {
@@ -60,25 +63,44 @@ Reply Pipeline::Answer(Call& call) const {
       return Reply::Error(std::move(s));
     }
   }
-  if (call.unary() == Call::Unary::kMayWait && MayWait(method)) {
+  if (call.unary() == Call::Unary::kMayWait && MayIntercept(method)) {
     return interceptor_->Answer(call);
   }
   return method.handle(call);
 }
 
-bool Pipeline::MayWait(const Method& method) const {
+bool Pipeline::MayIntercept(const Method& method) const {
   return interceptor_ != nullptr && interceptor_->active() && method.known &&
          method.api_kind == ApiKind::kGoogle;
+}
+
+bool Pipeline::MayWait(const Method& method) const {
+  return method.may_wait || MayIntercept(method);
+}
+
+bool Pipeline::Records(const Method& method) const {
+  return recorder_ != nullptr &&
+         (method.api_kind == ApiKind::kGoogle ||
+          (method.api_kind == ApiKind::kOpen && !method.known));
 }
 
 Pipeline::Begun Pipeline::Begin(Call& call) const {
   const Clock::time_point start =
       observer_ == nullptr ? Clock::time_point() : Clock::now();
-  return {.reply = Answer(call), .start = start};
+  if (!Records(call.method_)) return {.reply = Answer(call), .start = start};
+  const CallTime came = recorder_->Now();
+  // Only now is it known who calls, and what. All that waits comes later.
+  Reply reply = Answer(call);
+  if (!call.method_.known && call.problem == CallProblem::kNone) {
+    call.problem = CallProblem::kUnknownMethod;
+  }
+  recorder_->Open(call, came);
+  return {.reply = std::move(reply), .start = start};
 }
 
-void Pipeline::End(const Call& call, const absl::Status& status,
+void Pipeline::End(Call& call, const absl::Status& status,
                    Clock::time_point start) const {
+  if (call.record != nullptr) recorder_->Close(call, status);
   if (observer_ == nullptr) return;
   observer_(call, status, absl::FromChrono(Clock::now() - start));
 }

@@ -48,10 +48,24 @@ class Interceptor {
   std::atomic<bool> active_{false};
 };
 
+// Keeps a record of calls. Thread-safe.
+class Recorder {
+ public:
+  virtual ~Recorder() = default;
+  virtual CallTime Now() const = 0;
+  // Puts an open record into Call::record, before anything of the reply is
+  // sent, or is held up.
+  virtual void Open(Call& call, CallTime start) = 0;
+  // Of such a call, once, before its client is told of the end. May take the
+  // call's notes.
+  virtual void Close(Call& call, const absl::Status& status) = 0;
+};
+
 // Looks where the call has gone, asks the guard who calls, parses the request,
 // then its resource's name, then lets the method's validator look at the rest,
 // then asks the guard whether the caller may, then runs the method's handler,
-// or has the interceptor do so; the first error is the reply. Immutable, thus
+// or has the interceptor do so; the first error is the reply. The recorder is
+// told of calls of Google's API, and of those of nobody's. Immutable, thus
 // thread-safe.
 class Pipeline {
  public:
@@ -61,15 +75,17 @@ class Pipeline {
 
   // `observer` may be null; then nothing is measured either. `guard` may be
   // null: everybody may call; it must outlive the pipeline. `check_endpoint`
-  // may be null: calls may come by any endpoint. `interceptor` may be null; it
-  // must outlive the pipeline.
+  // may be null: calls may come by any endpoint. `interceptor` and `recorder`
+  // may be null; they must outlive the pipeline.
   explicit Pipeline(Observer observer, Guard* guard = nullptr,
                     EndpointCheck check_endpoint = nullptr,
-                    Interceptor* interceptor = nullptr)
+                    Interceptor* interceptor = nullptr,
+                    Recorder* recorder = nullptr)
       : observer_(std::move(observer)),
         guard_(guard),
         check_endpoint_(std::move(check_endpoint)),
-        interceptor_(interceptor) {}
+        interceptor_(interceptor),
+        recorder_(recorder) {}
 
   // Whether a call of the method may have to wait for its reply, even of a
   // unary one. If not, its Call can be Unary::kAtOnce, and no wait will be
@@ -77,18 +93,23 @@ class Pipeline {
   bool MayWait(const Method& method) const;
 
   // Called by a transport: Begin() when the request is there, End() with what
-  // Begin() gave when the reply is complete. A unary reply is handed over just
-  // afterwards: the call's data may go with it.
+  // Begin() gave when it is known how the reply ends, just before that is sent.
+  // A unary reply is handed over just afterwards: the call's data may go with
+  // it.
   using Clock = std::chrono::steady_clock;  // Latency is real time.
   struct Begun {
     Reply reply;
     Clock::time_point start;
   };
   Begun Begin(Call& call) const;
-  void End(const Call& call, const absl::Status& status,
+  void End(Call& call, const absl::Status& status,
            Clock::time_point start) const;
 
  private:
+  // Whether faults may come over calls of the method.
+  bool MayIntercept(const Method& method) const;
+  // Whether there is to be a record of its calls.
+  bool Records(const Method& method) const;
   Reply Answer(Call& call) const;
   static absl::Status Parse(Call& call);
   static absl::Status ParseResource(Call& call);
@@ -97,6 +118,7 @@ class Pipeline {
   Guard* const guard_;
   const EndpointCheck check_endpoint_;
   Interceptor* const interceptor_;
+  Recorder* const recorder_;
 };
 
 }  // namespace spanner_session_emulator

@@ -213,6 +213,9 @@ Reply FaultRegistry::Answer(Call& call) {
   ReplyMetadata metadata;
   std::vector<AppliedFault> applied = Apply(fault_call, metadata);
   if (applied.empty()) return call.method().handle(call);
+  for (const AppliedFault& one : applied) {
+    call.notes.faults.push_back(one.fault->name());
+  }
   call.reply_metadata =
       std::make_unique<const ReplyMetadata>(std::move(metadata));
   return Reply::Stream(std::make_unique<FaultSource>(

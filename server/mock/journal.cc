@@ -23,7 +23,7 @@ Journal::Journal(const Clock* clock, int64_t capacity_bytes)
     : clock_(clock),
       capacity_(capacity_bytes > 0 ? static_cast<size_t>(capacity_bytes) : 0) {}
 
-JournalTime Journal::Now() const {
+CallTime Journal::Now() const {
   return {.clock = clock_->NowMicros(),
           .real = std::chrono::duration_cast<std::chrono::microseconds>(
                       std::chrono::system_clock::now().time_since_epoch())

@@ -68,7 +68,7 @@ class Journal {
   Journal& operator=(const Journal&) = delete;
 
   bool active() const { return capacity_ > 0; }
-  JournalTime Now() const;
+  CallTime Now() const;
 
   // Makes an entry of a call, which is open until Close(), to be called once.
   std::shared_ptr<JournalRecord> Open(const JournalCall& call);

@@ -47,7 +47,7 @@ JournalRecord::JournalRecord(const JournalCall& call, size_t max_request_bytes)
   request_ = append(request);
 }
 
-size_t JournalRecord::BytesOf(const JournalNotes& notes) {
+size_t JournalRecord::BytesOf(const CallNotes& notes) {
   size_t bytes = notes.near_miss.size();
   for (const std::string& name : notes.stubs) {
     bytes += sizeof(name) + name.size();
@@ -96,7 +96,7 @@ std::optional<absl::string_view> JournalEntry::header(
 
 std::unique_ptr<google::protobuf::Message> JournalEntry::DecodeRequest() const {
   if (record_->request_prototype_ == nullptr || request_omitted() ||
-      problem() != JournalProblem::kNone) {
+      problem() != CallProblem::kNone) {
     return nullptr;
   }
   std::unique_ptr<google::protobuf::Message> request(

@@ -17,13 +17,9 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "google/protobuf/message.h"
+#include "server/call/call.h"
 
 namespace spanner_session_emulator {
-
-enum class JournalProtocol : uint8_t { kGrpc, kRest };
-
-// What was wrong with a call, such that nobody could look at its request.
-enum class JournalProblem : uint8_t { kNone, kMalformed, kUnknownMethod };
 
 // The headers that are kept, in lower case.
 inline constexpr std::array<absl::string_view, 8> kJournalHeaders = {
@@ -37,24 +33,11 @@ inline constexpr std::array<absl::string_view, 8> kJournalHeaders = {
     "x-goog-spanner-route-to-leader"};
 inline constexpr absl::string_view kRedacted = "[redacted]";
 
-// What a test has made of a call.
-struct JournalNotes {
-  std::vector<std::string> stubs = {};   // That have answered, in this order.
-  std::vector<std::string> faults = {};  // That were applied, in this order.
-  std::string near_miss = {};
-};
-
-// By the emulator's clock, and in real time: microseconds since the Unix epoch.
-struct JournalTime {
-  int64_t clock = 0;
-  int64_t real = 0;
-};
-
 // What an entry is made of. All is copied, but the prototype.
 struct JournalCall {
   absl::string_view method = {};  // Its full name; what was called, if unknown.
-  JournalProtocol protocol = JournalProtocol::kGrpc;
-  JournalProblem problem = JournalProblem::kNone;
+  CallProtocol protocol = CallProtocol::kGrpc;
+  CallProblem problem = CallProblem::kNone;
   absl::string_view peer = {};
   // Full names; empty if the call names none. That of a session's database is a
   // part of the session's.
@@ -67,16 +50,16 @@ struct JournalCall {
   const google::protobuf::Message* request_prototype = nullptr;
   // The value of a header by its name in lower case.
   absl::FunctionRef<std::optional<absl::string_view>(absl::string_view)> header;
-  JournalTime start = {};
-  JournalNotes notes = {};
+  CallTime start = {};
+  CallNotes notes = {};
 };
 
 // How a call has ended.
 struct JournalEnd {
   absl::Status status = absl::OkStatus();
   int64_t message_count = 0;
-  JournalTime time = {};
-  JournalNotes notes = {};  // All, those of the beginning too.
+  CallTime time = {};
+  CallNotes notes = {};  // All, those of the beginning too.
 };
 
 // What the journal keeps of a call. All but its end is set before others see
@@ -95,17 +78,17 @@ class JournalRecord {
 
   // With what memory management adds, roughly.
   size_t bytes() const;
-  static size_t BytesOf(const JournalNotes& notes);
+  static size_t BytesOf(const CallNotes& notes);
   static size_t BytesOf(const absl::Status& status);
 
   int64_t number_ = 0;
-  const JournalProtocol protocol_;
-  const JournalProblem problem_;
+  const CallProtocol protocol_;
+  const CallProblem problem_;
   bool request_omitted_ = false;
   const size_t request_size_;
   const google::protobuf::Message* const request_prototype_;
-  const JournalTime start_;
-  const JournalNotes notes_;
+  const CallTime start_;
+  const CallNotes notes_;
   // One allocation for all that follows, which refers to it.
   std::string text_;
   absl::string_view method_;
@@ -134,12 +117,12 @@ class JournalEntry {
 
   int64_t number() const { return record_->number_; }
   absl::string_view method() const { return record_->method_; }
-  JournalProtocol protocol() const { return record_->protocol_; }
-  JournalProblem problem() const { return record_->problem_; }
+  CallProtocol protocol() const { return record_->protocol_; }
+  CallProblem problem() const { return record_->problem_; }
   absl::string_view peer() const { return record_->peer_; }
   absl::string_view database() const { return record_->database_; }
   absl::string_view session() const { return record_->session_; }
-  JournalTime start() const { return record_->start_; }
+  CallTime start() const { return record_->start_; }
   // Names and values, in the order of the names.
   std::vector<std::pair<absl::string_view, absl::string_view>> headers() const;
   std::optional<absl::string_view> header(absl::string_view name) const;
@@ -154,7 +137,7 @@ class JournalEntry {
   bool ended() const { return ended_; }
   // Null as long as the call is open.
   const JournalEnd* end() const { return ended_ ? &record_->end_ : nullptr; }
-  const JournalNotes& notes() const {
+  const CallNotes& notes() const {
     return ended_ ? record_->end_.notes : record_->notes_;
   }
 

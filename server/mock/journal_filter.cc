@@ -80,13 +80,13 @@ Texts MethodNames(absl::string_view full_name) {
   return names;
 }
 
-absl::string_view ProblemName(JournalProblem problem) {
+absl::string_view ProblemName(CallProblem problem) {
   switch (problem) {
-    case JournalProblem::kNone:
+    case CallProblem::kNone:
       return "";
-    case JournalProblem::kMalformed:
+    case CallProblem::kMalformed:
       return "MALFORMED";
-    case JournalProblem::kUnknownMethod:
+    case CallProblem::kUnknownMethod:
       return "UNKNOWN_METHOD";
   }
   return "";
@@ -151,9 +151,8 @@ const std::vector<TextField>& TextFields() {
       {"protocol",
        Colon::kNothing,
        [](JournalFacts& facts) {
-         return OneText(facts.entry().protocol() == JournalProtocol::kGrpc
-                            ? "GRPC"
-                            : "REST");
+         return OneText(
+             facts.entry().protocol() == CallProtocol::kGrpc ? "GRPC" : "REST");
        },
        false,
        {"GRPC", "REST"}},

@@ -409,18 +409,22 @@ std::optional<StubResult> StubRegistry::Partition(
   return At(call, partition);
 }
 
-absl::Status StubRegistry::NotScripted(const StubCall& call) const {
+std::string StubRegistry::NearMiss(const StubCall& call) const {
   const StubKeys keys = KeysOf(call);
-  std::string near;
   for (const auto& [number, stub] : Latest(kMaxNearMisses)) {
     std::string why = WhyNot(call, keys, *stub);
     if (why == kOther) continue;
     if (why.empty()) why = "times, which are used up";
-    near = absl::StrCat(" (", stub->name(), " does not, for its ", why, ")");
-    break;
+    return absl::StrCat(stub->name(), " does not match, for its ", why);
   }
-  return errors::NotScripted(absl::StrCat(DescribeCall(call), near),
-                             StubJson(call));
+  return "";
+}
+
+absl::Status StubRegistry::NotScripted(const StubCall& call,
+                                       absl::string_view near_miss) {
+  std::string text = DescribeCall(call);
+  if (!near_miss.empty()) absl::StrAppend(&text, " (", near_miss, ")");
+  return errors::NotScripted(text, StubJson(call));
 }
 
 }  // namespace spanner_session_emulator

@@ -80,9 +80,13 @@ class StubRegistry {
   std::optional<StubResult> Partition(const StubCall& call,
                                       const ResultPlace& partition) const;
 
+  // Of a call without an answer, the stub that is close to it, and why it does
+  // not match: `stubs/x does not match, for its params`. Empty if none is.
+  std::string NearMiss(const StubCall& call) const;
   // INVALID_ARGUMENT for a call without an answer: shows it, and the stub that
-  // would have matched it, and why one that is close has not.
-  absl::Status NotScripted(const StubCall& call) const;
+  // would have matched it, and NearMiss().
+  static absl::Status NotScripted(const StubCall& call,
+                                  absl::string_view near_miss);
 
  private:
   struct Item {

@@ -110,6 +110,17 @@ absl::Status PrepareRead(
   return PrepareTransaction(call, use, selector);
 }
 
+void NoteStub(Call& call, const Stub& stub) {
+  // Those that are built in have no name.
+  if (!stub.name().empty()) call.notes.stubs.push_back(stub.name());
+}
+
+absl::Status NotScripted(Call& call, const StubRegistry& stubs,
+                         const StubCall& stub_call) {
+  call.notes.near_miss = stubs.NearMiss(stub_call);
+  return StubRegistry::NotScripted(stub_call, call.notes.near_miss);
+}
+
 v1::Stub::Match::TransactionKind StubKindOf(TransactionKind kind) {
   switch (kind) {
     case TransactionKind::kReadOnly:

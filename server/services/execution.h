@@ -60,6 +60,12 @@ absl::Status PrepareTransaction(
 const TransactionCall& PreparedTransaction(const Call& call);
 TransactionCall& PreparedTransaction(Call& call);
 
+// For the record of the call: that the stub has answered it; and that none has,
+// whose error is the answer.
+void NoteStub(Call& call, const Stub& stub);
+absl::Status NotScripted(Call& call, const StubRegistry& stubs,
+                         const StubCall& stub_call);
+
 v1::Stub::Match::TransactionKind StubKindOf(TransactionKind kind);
 
 // The call as stubs see it, without tags. `request` must outlive it.

@@ -56,6 +56,7 @@ absl::Status Divide(const Execution& execution, Call& call,
                          .fingerprint = fingerprint};
   int32_t count = 0;
   if (const auto result = execution.stubs->Answer(stub_call)) {
+    NoteStub(call, *result->stub);
     const StubAnswer& answer = result->answer();
     count = static_cast<int32_t>(answer.partitions.size());
     // Behind rows, it is their reader's.

@@ -275,7 +275,7 @@ class StatementMethods {
   }
 
  private:
-  absl::Status ExecuteDml(const Call& call,
+  absl::Status ExecuteDml(Call& call,
                           const api::ExecuteBatchDmlRequest& request, int index,
                           TransactionKind kind, api::ResultSet& result) const {
     const auto& statement = request.statements(index);
@@ -285,12 +285,23 @@ class StatementMethods {
     StubCall stub_call = StatementStubCall(call, statement, kind);
     SetTags(request.request_options(), stub_call);
     const auto found = execution_.stubs->Answer(stub_call);
-    return found.has_value() ? MakeResultSet(*found, {}, result)
-                             : execution_.stubs->NotScripted(stub_call);
+    if (!found.has_value()) {
+      return NotScripted(call, *execution_.stubs, stub_call);
+    }
+    NoteStub(call, *found->stub);
+    return MakeResultSet(*found, {}, result);
   }
 
   template <typename Request>
-  absl::StatusOr<StubResult> Find(const Call& call, const Request& request,
+  absl::StatusOr<StubResult> Find(Call& call, const Request& request,
+                                  const TransactionGrant& grant) const {
+    auto result = Look(call, request, grant);
+    if (result.ok()) NoteStub(call, *result->stub);
+    return result;
+  }
+
+  template <typename Request>
+  absl::StatusOr<StubResult> Look(Call& call, const Request& request,
                                   const TransactionGrant& grant) const {
     StubRegistry& stubs = *execution_.stubs;
     const auto invalid = [&call](absl::string_view field,
@@ -327,7 +338,7 @@ class StatementMethods {
       return *replay;
     }
     auto result = stubs.Answer(stub_call);
-    if (!result.has_value()) return stubs.NotScripted(stub_call);
+    if (!result.has_value()) return NotScripted(call, stubs, stub_call);
     if (result->answer().only_partitions) {
       return errors::StubOnlyPartitions(result->stub->name());
     }

@@ -332,6 +332,7 @@ class TransactionMethods {
     stub_call.transaction_kind = v1::Stub::Match::READ_WRITE;
     SetTags(request.request_options(), stub_call);
     auto scripted = stubs_->Answer(stub_call);
+    if (scripted.has_value()) NoteStub(call, *scripted->stub);
     if (scripted.has_value() && !scripted->answer().error.ok() &&
         !scripted->answer().has_result) {
       return Reply::Error(scripted->answer().error);

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -46,6 +47,8 @@ class GrpcCallContext final : public CallContext {
                   const grpc::ByteBuffer& request)
       : context_(context), request_(request) {}
 
+  CallProtocol Protocol() const override { return CallProtocol::kGrpc; }
+
   std::string Peer() const override { return context_.peer(); }
 
   absl::string_view Authority() const override {
@@ -70,6 +73,14 @@ class GrpcCallContext final : public CallContext {
       return errors::UnparsableRequest(*method.descriptor());
     }
     return absl::OkStatus();
+  }
+
+  void WithRequestBytes(
+      const google::protobuf::Message*,
+      absl::FunctionRef<void(absl::string_view)> read) const override {
+    if (!request_.Valid()) return read("");
+    const RequestBytes bytes(request_);
+    read(bytes.view());
   }
 
  private:
@@ -136,7 +147,6 @@ class ServerCall : public Reactor,
   }
 
   void OnDone() override {
-    if (open_call_.has_value()) pipeline_.End(call_, status_, start_);
     // The object itself may be held up by a waker, and outlive the server.
     source_.reset();
     open_call_.reset();
@@ -160,6 +170,7 @@ class ServerCall : public Reactor,
     Finish();
   }
   void Finish() {
+    EndForPipeline();
     Reactor::Finish(
         ToGrpcStatus(status_, grpc_context_, call_.reply_metadata.get()));
   }
@@ -172,12 +183,15 @@ class ServerCall : public Reactor,
       ReplyStep step = source_->Next();
       switch (step.kind) {
         case ReplyStep::Kind::kMessage:
+          ++call_.sent_messages;
           if (!Send(Serialize(*step.message))) return;
           break;
         case ReplyStep::Kind::kWait:
           if (Wait()) return;
           break;
         case ReplyStep::Kind::kCut:
+          status_ = step.status;
+          EndForPipeline();  // Before its client sees the end.
           CutConnection(grpc_context_.peer());
           [[fallthrough]];
         case ReplyStep::Kind::kEnd:
@@ -188,6 +202,10 @@ class ServerCall : public Reactor,
   }
 
  private:
+  void EndForPipeline() {
+    if (!std::exchange(ended_, true)) pipeline_.End(call_, status_, start_);
+  }
+
   enum class State {
     kDriven,
     kAboutToWait,  // Still driven, but a waker may come already.
@@ -236,6 +254,7 @@ class ServerCall : public Reactor,
   Pipeline::Clock::time_point start_;
   std::unique_ptr<ReplySource> source_;
   absl::Status status_;
+  bool ended_ = false;  // For the pipeline.
 
   Mutex mu_;
   State state_ ABSL_GUARDED_BY(mu_) = State::kDriven;

@@ -117,6 +117,13 @@ absl::Status RestContext::ReadRequest(const Method& method,
   return ReadQuery(method, request);
 }
 
+void RestContext::WithRequestBytes(
+    const pb::Message* request,
+    absl::FunctionRef<void(absl::string_view)> read) const {
+  if (request == nullptr) return read(request_.body);
+  read(request->SerializeAsString());
+}
+
 absl::Status RestContext::ReadBody(const Method& method,
                                    pb::Message& request) const {
   const absl::string_view body = request_.body;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "google/protobuf/message.h"
@@ -25,6 +26,8 @@ class RestContext final : public CallContext {
               absl::string_view path, const RestQuery& query,
               absl::Status fields_status);
 
+  CallProtocol Protocol() const override { return CallProtocol::kRest; }
+
   std::string Peer() const override { return std::string(request_.peer); }
 
   // From the target where it names one; the header does not count then.
@@ -38,6 +41,11 @@ class RestContext final : public CallContext {
   // Puts body, path and query together.
   absl::Status ReadRequest(const Method& method,
                            google::protobuf::Message& request) const override;
+
+  // What came is the body, inflated.
+  void WithRequestBytes(
+      const google::protobuf::Message* request,
+      absl::FunctionRef<void(absl::string_view)> read) const override;
 
  private:
   absl::Status ReadBody(const Method& method,

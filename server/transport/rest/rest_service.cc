@@ -243,6 +243,7 @@ HttpResponse RestService::Refuse(const HttpRequest& request,
   const RestContext context(request, nullptr, method.path, query,
                             absl::OkStatus());
   Call call(method, context);
+  if (refused != nullptr) call.problem = CallProblem::kMalformed;
   const auto [reply, start] = pipeline_->Begin(call);
   const absl::Status status = reply.status();
   // The pipeline may have had an error of its own.

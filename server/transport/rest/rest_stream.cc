@@ -75,12 +75,14 @@ HttpStep RestStream::Next() {
   if (step.kind == ReplyStep::Kind::kWait) return HttpStep::Wait();
   if (step.kind == ReplyStep::Kind::kCut) {
     SetResult(std::move(step.status));
+    End();  // Before its client sees the end.
     return HttpStep::Cut();
   }
   std::string data;
   if (step.kind == ReplyStep::Kind::kMessage) {
     auto json = writer().Message(*step.message);
     if (json.ok()) {
+      CountMessage();
       data = Element(*json);
     } else {
       step = ReplyStep::End(json.status());
@@ -123,10 +125,10 @@ HttpStep RestUnary::Next() {
   }
   if (step.kind == ReplyStep::Kind::kWait) return HttpStep::Wait();
   SetResult(step.status);
+  End();
   if (step.kind == ReplyStep::Kind::kCut) return HttpStep::Cut();
   const int http_status = ToHttpStatus(step.status.code());
   if (!step.status.ok()) json_ = writer().Error(step.status, http_status);
-  End();
   return HttpStep::Whole(http_status, TakeHeaders(http_status),
                          std::move(json_));
 }

@@ -44,6 +44,8 @@ class RestCall : public HttpSource {
   void SetResult(absl::Status result);
   // Ends the call: with that result, or as cancelled if there is none.
   void End();
+  // One message of a stream is about to be sent.
+  void CountMessage() { ++call_.sent_messages; }
   // The headers of the response; once.
   HttpHeaders TakeHeaders(int http_status);
 

@@ -24,6 +24,7 @@ class FakeContext final : public CallContext {
   // `bytes` is the serialized request.
   explicit FakeContext(std::string bytes = "") : bytes_(std::move(bytes)) {}
 
+  CallProtocol Protocol() const override { return CallProtocol::kGrpc; }
   std::string Peer() const override { return "fake:peer"; }
   absl::string_view Authority() const override { return "fake.host"; }
   std::optional<absl::string_view> Header(absl::string_view) const override {
@@ -34,6 +35,11 @@ class FakeContext final : public CallContext {
     return request.ParseFromString(bytes_)
                ? absl::OkStatus()
                : errors::UnparsableRequest(*method.descriptor());
+  }
+  void WithRequestBytes(
+      const google::protobuf::Message*,
+      absl::FunctionRef<void(absl::string_view)> read) const override {
+    read(bytes_);
   }
 
  private:

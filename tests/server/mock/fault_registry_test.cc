@@ -39,6 +39,7 @@ class HeaderContext final : public CallContext {
  public:
   HeaderContext(std::string bytes, Headers headers)
       : bytes_(std::move(bytes)), headers_(std::move(headers)) {}
+  CallProtocol Protocol() const override { return CallProtocol::kGrpc; }
   std::string Peer() const override { return ""; }
   absl::string_view Authority() const override { return ""; }
   std::optional<absl::string_view> Header(
@@ -51,6 +52,11 @@ class HeaderContext final : public CallContext {
                            google::protobuf::Message& request) const override {
     EXPECT_TRUE(request.ParseFromString(bytes_));
     return absl::OkStatus();
+  }
+  void WithRequestBytes(
+      const google::protobuf::Message*,
+      absl::FunctionRef<void(absl::string_view)> read) const override {
+    read(bytes_);
   }
 
  private:

@@ -103,9 +103,9 @@ TEST_F(JournalFilterTest, EveryStatusHasItsOwnName) {
 }
 
 TEST_F(JournalFilterTest, ProtocolProblemAndPeer) {
-  Record(journal_, {.protocol = JournalProtocol::kRest, .peer = "ipv4:1"});
-  Record(journal_, {.problem = JournalProblem::kMalformed});
-  Record(journal_, {.problem = JournalProblem::kUnknownMethod});
+  Record(journal_, {.protocol = CallProtocol::kRest, .peer = "ipv4:1"});
+  Record(journal_, {.problem = CallProblem::kMalformed});
+  Record(journal_, {.problem = CallProblem::kUnknownMethod});
   EXPECT_THAT(Matching("protocol = REST"), ElementsAre(1));
   EXPECT_THAT(Matching("protocol = GRPC"), ElementsAre(2, 3));
   EXPECT_THAT(Matching("problem = MALFORMED"), ElementsAre(2));
@@ -134,7 +134,7 @@ TEST_F(JournalFilterTest, StatementsAndTags) {
   batch.mutable_request_options()->set_transaction_tag("t");
   Record(journal_, TestCall::Of("ExecuteBatchDml", batch));
   TestCall malformed = Sql("SELECT 1");
-  malformed.problem = JournalProblem::kMalformed;
+  malformed.problem = CallProblem::kMalformed;
   Record(journal_, malformed);
   Record(journal_, {.method = "Commit"});
   EXPECT_THAT(Matching("sql = \" SELECT 1\""), ElementsAre(1));

@@ -64,8 +64,8 @@ TEST_F(JournalTest, AnEntryHasAllOfItsCall) {
   const JournalEntry open = *journal_.Find(1);
   EXPECT_EQ(open.number(), 1);
   EXPECT_EQ(open.method(), "google.spanner.v1.Spanner.GetSession");
-  EXPECT_EQ(open.protocol(), JournalProtocol::kGrpc);
-  EXPECT_EQ(open.problem(), JournalProblem::kNone);
+  EXPECT_EQ(open.protocol(), CallProtocol::kGrpc);
+  EXPECT_EQ(open.problem(), CallProblem::kNone);
   EXPECT_EQ(open.peer(), call.peer);
   EXPECT_EQ(open.database(), kTestDatabase);
   EXPECT_EQ(open.session(), kTestSession);
@@ -99,7 +99,7 @@ TEST_F(JournalTest, AnEntryHasAllOfItsCall) {
 
 TEST_F(JournalTest, ACallMayHaveNothing) {
   Record(journal_, {.method = "/x",
-                    .problem = JournalProblem::kUnknownMethod,
+                    .problem = CallProblem::kUnknownMethod,
                     .peer = "",
                     .database = "",
                     .session = ""});
@@ -112,7 +112,7 @@ TEST_F(JournalTest, ACallMayHaveNothing) {
 TEST_F(JournalTest, MalformedRequestsAreKeptAsTheyCame) {
   TestCall call = TestCall::Of("GetSession", api::GetSessionRequest());
   call.request = "\xff";
-  call.problem = JournalProblem::kMalformed;
+  call.problem = CallProblem::kMalformed;
   Record(journal_, call);
   EXPECT_EQ(journal_.Find(1)->request_bytes(), "\xff");
   EXPECT_EQ(journal_.Find(1)->DecodeRequest(), nullptr);

@@ -25,16 +25,16 @@ inline constexpr char kTestSession[] =
 // A call as a test writes it.
 struct TestCall {
   std::string method = "GetSession";  // Of Spanner, or in full.
-  JournalProtocol protocol = JournalProtocol::kGrpc;
-  JournalProblem problem = JournalProblem::kNone;
+  CallProtocol protocol = CallProtocol::kGrpc;
+  CallProblem problem = CallProblem::kNone;
   std::string peer = "ipv4:127.0.0.1:4711";
   std::string database = kTestDatabase;
   std::string session = kTestSession;
   std::string request = "";
   const google::protobuf::Message* prototype = nullptr;
   std::map<std::string, std::string> headers = {};
-  JournalTime start = {};
-  JournalNotes notes = {};
+  CallTime start = {};
+  CallNotes notes = {};
 
   // Of a generated type: its prototype is one of all.
   static const google::protobuf::Message* DefaultOf(
