@@ -24,9 +24,12 @@
 #include "server/call/pipeline.h"
 #include "server/message_text.h"
 #include "server/mock/fault_registry.h"
+#include "server/mock/journal.h"
+#include "server/mock/journal_recorder.h"
 #include "server/mock/script.h"
 #include "server/mock/stub.h"
 #include "server/mock/stub_registry.h"
+#include "server/mock/waits.h"
 #include "server/services/control.h"
 #include "server/services/execution.h"
 #include "server/services/health.h"
@@ -113,6 +116,10 @@ absl::Status CheckOptions(const EmulatorOptions& options) {
         std::pair("http_body_timeout", options.http_body_timeout)}) {
     status.Update(positive(name, value, absl::ZeroDuration(),
                            absl::FormatDuration(value)));
+  }
+  if (options.journal_bytes < 0) {
+    status.Update(absl::InvalidArgumentError(absl::StrCat(
+        "journal_bytes must not be negative, but is ", options.journal_bytes)));
   }
   // Others could not come in a header as they are.
   if (!std::all_of(options.control_token.begin(), options.control_token.end(),
@@ -335,8 +342,10 @@ class Emulator::Impl {
         stubs_(std::move(script.stubs)),
         faults_({.store = &store_, .permission_denied = PermissionDenied},
                 std::move(script.faults)),
+        journal_(clock_.get(), options_.journal_bytes),
+        recorder_(&journal_),
         pipeline_(MakeObserver(options_), &auth_, std::move(check_endpoint),
-                  &faults_) {
+                  &faults_, journal_.active() ? &recorder_ : nullptr) {
     AddSpannerMethods(Unimplemented(resources_), methods_);
     AddSessionMethods(
         resources_,
@@ -411,6 +420,7 @@ class Emulator::Impl {
     shut_down_ = true;
     health_.Shutdown();
     faults_.ShutDown();
+    journal_.ShutDown();
     grace = std::clamp(grace, absl::ZeroDuration(), absl::Hours(24));
     // Both at once, as they share the grace.
     std::thread http([&] {
@@ -441,8 +451,11 @@ class Emulator::Impl {
   StubRegistry& stubs() { return stubs_; }
   FaultRegistry& faults() { return faults_; }
   Resettable resettable() {
-    return {
-        .store = &store_, .auth = &auth_, .stubs = &stubs_, .faults = &faults_};
+    return {.store = &store_,
+            .auth = &auth_,
+            .stubs = &stubs_,
+            .faults = &faults_,
+            .journal = &journal_};
   }
 
  private:
@@ -456,7 +469,7 @@ class Emulator::Impl {
       methods_.AddService(service, Unimplemented(resources_));
       names.push_back(service->full_name());
     }
-    AddControlMethods(clock_.get(), resettable(), methods_);
+    AddControlMethods(clock_.get(), resettable(), &journal_waits_, methods_);
     methods_.AddService(HealthService(), Unimplemented(resources_));
     health_.AddMethods(names, methods_);
     names.push_back(HealthService()->full_name());
@@ -597,6 +610,9 @@ class Emulator::Impl {
   Authorizer auth_;
   StubRegistry stubs_;
   FaultRegistry faults_;
+  Journal journal_;
+  JournalRecorder recorder_;
+  Waits journal_waits_;
   const Pipeline pipeline_;
   OpenCalls open_calls_;
 

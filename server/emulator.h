@@ -100,6 +100,9 @@ struct EmulatorOptions {
   // start on and after a reset: the text of a
   // spanner_session_emulator.v1.Script, likewise.
   std::optional<std::string> script = {};
+  // How many bytes the journal, the record of the calls of Spanner's API, may
+  // hold; the oldest entries make room for new ones. 0: there is no journal.
+  int64_t journal_bytes = int64_t{64} << 20;
   // What callers of the control API need, as `authorization: Bearer`. Empty:
   // nothing.
   std::string control_token = {};

@@ -114,6 +114,9 @@ ABSL_FLAG(std::string, auth_policy, "",
 ABSL_FLAG(std::string, script, "",
           "a file with stubs and faults: a spanner_session_emulator.v1.Script, "
           "as JSON or in text format; empty: none");
+ABSL_FLAG(int64_t, journal_bytes, int64_t{64} << 20,
+          "how many bytes the journal, the record of the calls of Spanner's "
+          "API, may hold; 0: there is no journal");
 ABSL_FLAG(spanner_session_emulator::Secret, control_token, {},
           "what callers of the control API need, as `authorization: Bearer`; "
           "empty: nothing");
@@ -260,6 +263,7 @@ int Run() {
   auto script = TextOf("--script", FLAGS_script);
   if (!script.ok()) return Fail(script.status());
   options.script = *std::move(script);
+  options.journal_bytes = absl::GetFlag(FLAGS_journal_bytes);
   options.control_token = absl::GetFlag(FLAGS_control_token).text;
   options.log = [](absl::string_view line) {
     spdlog::info("{}", std::string(line));

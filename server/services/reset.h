@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "server/auth/authorizer.h"
 #include "server/mock/fault_registry.h"
+#include "server/mock/journal.h"
 #include "server/mock/stub_registry.h"
 #include "store/names.h"
 #include "store/session_store.h"
@@ -61,6 +62,7 @@ struct Resettable {
   Authorizer* auth;
   StubRegistry* stubs;
   FaultRegistry* faults;
+  Journal* journal;
 };
 
 // INVALID_ARGUMENT for parts that do not go together or with the scope, whose
