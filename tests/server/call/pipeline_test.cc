@@ -258,6 +258,68 @@ TEST_F(PipelineTest, TheEndpointIsLookedAtFirst) {
             errors::UnparsableRequest(*method->descriptor()));
 }
 
+TEST_F(PipelineTest, TheRecorderIsToldOfCallsOfGooglesApiAndOfNobodys) {
+  class FakeRecorder final : public Recorder {
+   public:
+    explicit FakeRecorder(std::vector<std::string>* steps) : steps_(steps) {}
+    CallTime Now() const override { return {.clock = 1, .real = 2}; }
+    void Open(Call& call, CallTime start) override {
+      steps_->push_back(absl::StrCat(
+          "open ", call.method().path, " ", call.resource(), " ",
+          static_cast<int>(call.problem), call.parsed_request() != nullptr, " ",
+          start.clock, start.real));
+      // Never looked into.
+      call.record = std::shared_ptr<JournalRecord>(
+          std::shared_ptr<void>(), reinterpret_cast<JournalRecord*>(steps_));
+    }
+    void Close(Call&, const absl::Status& status) override {
+      steps_->push_back(
+          absl::StrCat("close ", absl::StatusCodeToString(status.code())));
+    }
+
+   private:
+    std::vector<std::string>* const steps_;
+  } recorder(&steps_);
+  const Pipeline pipeline(nullptr, nullptr, nullptr, nullptr, &recorder);
+  const auto run = [&](const Method& method, const std::string& bytes) {
+    steps_.clear();
+    const FakeContext context(bytes);
+    Call call(method, context);
+    auto begun = pipeline.Begin(call);
+    pipeline.End(call, begun.reply.status(), begun.start);
+  };
+  const Method& get =
+      *FindMethod(table_, "google.spanner.v1.Spanner.GetSession");
+  run(get, GetSession(kSession));
+  EXPECT_THAT(steps_, ElementsAre("handle",
+                                  absl::StrCat("open ", get.path, " ", kSession,
+                                               " 01 12"),
+                                  "close OK"));
+  run(get, "\xff");
+  EXPECT_THAT(steps_, ElementsAre(absl::StrCat("open ", get.path, "  10 12"),
+                                  "close INVALID_ARGUMENT"));
+  for (const char* path : {"/google.spanner.v1.Spanner/Nothing", "/a.B/C"}) {
+    run(UnknownMethod(path), "\xff");
+    EXPECT_THAT(steps_, ElementsAre(absl::StrCat("open ", path, "  20 12"),
+                                    "close UNIMPLEMENTED"));
+  }
+  run(UnknownMethod("/spanner_session_emulator.v1.ClockService/Nothing"), "");
+  EXPECT_THAT(steps_, IsEmpty());
+  Method health = get;
+  health.api_kind = ApiKind::kOpen;
+  run(health, GetSession(kSession));
+  EXPECT_THAT(steps_, ElementsAre("handle"));
+}
+
+TEST_F(PipelineTest, MethodsThatMayWaitSaySo) {
+  const Pipeline pipeline(nullptr);
+  const Method& get =
+      *FindMethod(table_, "google.spanner.v1.Spanner.GetSession");
+  EXPECT_FALSE(pipeline.MayWait(get));
+  table_.SetMayWait("google.spanner.v1.Spanner.GetSession");
+  EXPECT_TRUE(pipeline.MayWait(get));
+}
+
 TEST_F(PipelineTest, AnInterceptorStandsBeforeTheHandlersOfGooglesApi) {
   class Faults final : public Interceptor {
    public:
