@@ -449,6 +449,7 @@ class Emulator::Impl {
   SessionStore& store() { return store_; }
   Authorizer& auth() { return auth_; }
   StubRegistry& stubs() { return stubs_; }
+  Journal& journal() { return journal_; }
   FaultRegistry& faults() { return faults_; }
   Resettable resettable() {
     return {.store = &store_,
@@ -725,6 +726,8 @@ absl::StatusOr<FaultHandle> Emulator::AddFault(const v1::Fault& fault) {
 }
 
 FaultRegistry& Emulator::faults() { return impl_->faults(); }
+
+JournalView Emulator::journal() { return JournalView(&impl_->journal()); }
 
 absl::StatusOr<ResetResult> Emulator::Reset(const ResetOptions& options) {
   auto result = spanner_session_emulator::Reset(impl_->resettable(), options);

@@ -27,6 +27,7 @@
 #include "grpcpp/channel.h"
 #include "server/auth/authorizer.h"
 #include "server/faults.h"
+#include "server/journal.h"
 #include "server/mock/fault_registry.h"
 #include "server/mock/stub_registry.h"
 #include "server/services/reset.h"
@@ -172,6 +173,9 @@ class Emulator {
   absl::StatusOr<FaultHandle> AddFault(const v1::Fault& fault);
   // All faults: to find, list and delete them, and the seed of what they draw.
   FaultRegistry& faults();
+  // What calls of Spanner's API have come, and what they got:
+  //   emulator.journal().Count(CallsOf("Commit"));
+  JournalView journal();
   // Brings the emulator, or parts of it, back to how it was at the start; see
   // ResetOptions. INVALID_ARGUMENT for parts that do not go together.
   absl::StatusOr<ResetResult> Reset(const ResetOptions& options = {});

@@ -15,6 +15,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/time.h"
 #include "server/mock/requests.h"
 #include "server/mock/script.h"
@@ -585,6 +586,20 @@ absl::StatusOr<JournalFilter> JournalFilter::Parse(absl::string_view text) {
   if (!matches.ok()) return matches.status();
   JournalFilter filter;
   filter.matches_ = *std::move(matches);
+  return filter;
+}
+
+std::string JournalFilter::Quote(absl::string_view text) {
+  return absl::StrCat(
+      "\"", absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"\"", "\\\""}}), "\"");
+}
+
+JournalFilter JournalFilter::LiesIn(absl::string_view scope) {
+  JournalFilter filter;
+  if (scope.empty()) return filter;
+  filter.matches_ = [scope = std::string(scope)](JournalFacts& facts) {
+    return spanner_session_emulator::LiesIn(facts.entry().database(), scope);
+  };
   return filter;
 }
 

@@ -3,6 +3,7 @@
 #define SPANNER_SESSION_EMULATOR_SERVER_MOCK_JOURNAL_FILTER_H_
 
 #include <functional>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -26,6 +27,11 @@ class JournalFilter {
   // stops making sense and what was expected there, and fits behind the name of
   // the field.
   static absl::StatusOr<JournalFilter> Parse(absl::string_view text);
+  // Any text as a value in a filter.
+  static std::string Quote(absl::string_view text);
+  // Of calls that name a database in this part of the server, or a session of
+  // one: a full name, or empty for everything.
+  static JournalFilter LiesIn(absl::string_view scope);
 
   // An open call matches no term about its end. What only the request says is
   // decoded if a term asks for it.

@@ -27,6 +27,7 @@ constexpr std::pair<ResetPart, Proto::Part> kParts[] = {
     {ResetPart::kSessionCounts, Proto::SESSION_COUNTS},
     {ResetPart::kStubs, Proto::STUBS},
     {ResetPart::kFaults, Proto::FAULTS},
+    {ResetPart::kJournal, Proto::JOURNAL},
     {ResetPart::kSessionLimits, Proto::SESSION_LIMITS},
     {ResetPart::kAuthPolicy, Proto::AUTH_POLICY},
     {ResetPart::kAuthReport, Proto::AUTH_REPORT},

@@ -35,7 +35,8 @@ absl::StatusOr<ResetResult> Reset(const Resettable& all,
   const auto resets = [&](ResetPart part) {
     const bool takes_scope =
         part == ResetPart::kSessions || part == ResetPart::kSessionCounts ||
-        part == ResetPart::kStubs || part == ResetPart::kFaults;
+        part == ResetPart::kStubs || part == ResetPart::kFaults ||
+        part == ResetPart::kJournal;
     return options.parts.empty() ? takes_scope || !scoped : asked_for(part);
   };
   ResetResult result;
@@ -69,6 +70,10 @@ absl::StatusOr<ResetResult> Reset(const Resettable& all,
       all.stubs->Restore();
     }
     result.parts.push_back(ResetPart::kStubs);
+  }
+  if (resets(ResetPart::kJournal)) {
+    all.journal->Clear(JournalFilter::LiesIn(options.scope.full()));
+    result.parts.push_back(ResetPart::kJournal);
   }
   if (resets(ResetPart::kSessionLimits)) {
     all.store->ResetLimits();

@@ -34,6 +34,9 @@ enum class ResetPart {
   // scope, those of the start's script come back, without hits, and the seed is
   // 0.
   kFaults,
+  // All entries are deleted, with a scope those of calls that name a database
+  // or a session in it.
+  kJournal,
   // How many sessions there may be is as at the start. One for the whole
   // server, so only without a scope.
   kSessionLimits,

@@ -238,6 +238,31 @@ TEST_F(JournalFilterTest, MistakesAreFoundWhereTheyAre) {
             absl::StatusCode::kInvalidArgument);
 }
 
+TEST_F(JournalFilterTest, AnyTextCanBeQuoted) {
+  const std::string text = "a \"b\" \\ 'c' (AND) \n";
+  Record(journal_, {.method = text + "/"});  // Not a name of Spanner's.
+  EXPECT_EQ(JournalFilter::Quote("a\"\\"), "\"a\\\"\\\\\"");
+  EXPECT_THAT(
+      Matching(absl::StrCat("method:", JournalFilter::Quote(text + "/"))),
+      ElementsAre(1));
+  EXPECT_THAT(Matching(absl::StrCat("method:", JournalFilter::Quote("b"))),
+              IsEmpty());
+}
+
+TEST_F(JournalFilterTest, AScopeIsAFilter) {
+  Record(journal_, {});
+  Record(journal_, {.database = "projects/p2/instances/i/databases/d"});
+  Record(journal_, {.database = ""});
+  const auto matching = [this](absl::string_view scope) {
+    return Numbers(
+        journal_.List({.filter = JournalFilter::LiesIn(scope)}).entries);
+  };
+  EXPECT_THAT(matching("projects/p"), ElementsAre(1));
+  EXPECT_THAT(matching(kTestDatabase), ElementsAre(1));
+  EXPECT_THAT(matching("projects/p2/instances/i"), ElementsAre(2));
+  EXPECT_THAT(matching(""), ElementsAre(1, 2, 3));
+}
+
 TEST_F(JournalFilterTest, ParenthesesHaveALimit) {
   const auto nested = [](int depth) {
     return absl::StrCat(std::string(depth, '('), "number=1",
