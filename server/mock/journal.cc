@@ -51,10 +51,13 @@ std::shared_ptr<JournalRecord> Journal::Open(const JournalCall& call) {
 }
 
 void Journal::Close(const std::shared_ptr<JournalRecord>& record,
-                    JournalEnd end) {
+                    JournalEnd end, CallNotes notes) {
   record->end_ = std::move(end);
-  const size_t bytes = JournalRecord::BytesOf(record->end_.notes) +
-                       JournalRecord::BytesOf(record->end_.status);
+  record->end_notes_ = JournalRecord::Keep(std::move(notes));
+  size_t bytes = JournalRecord::BytesOf(record->end_.status);
+  if (record->end_notes_ != nullptr) {
+    bytes += JournalRecord::BytesOf(*record->end_notes_);
+  }
   Dropped dropped;
   Wakers wakers;
   {

@@ -72,8 +72,10 @@ class Journal {
 
   // Makes an entry of a call, which is open until Close(), to be called once.
   std::shared_ptr<JournalRecord> Open(const JournalCall& call);
-  // The record may have made room for others by then.
-  void Close(const std::shared_ptr<JournalRecord>& record, JournalEnd end);
+  // `notes` are all, those of the beginning too. The record may have made room
+  // for others by then.
+  void Close(const std::shared_ptr<JournalRecord>& record, JournalEnd end,
+             CallNotes notes = {});
 
   Page List(const Query& query) const;
   int64_t Count(const JournalFilter& filter) const;

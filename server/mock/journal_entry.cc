@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/match.h"
 
 namespace spanner_session_emulator {
 
@@ -13,42 +14,59 @@ JournalRecord::JournalRecord(const JournalCall& call, size_t max_request_bytes)
       request_size_(call.request.size()),
       request_prototype_(call.request_prototype),
       start_(call.start),
-      notes_(call.notes) {
-  // The whole size first, so that the text stays where it is.
-  std::array<absl::string_view, kJournalHeaders.size()> headers;
+      notes_(Keep(call.notes)) {
   const absl::string_view request =
       request_omitted_ ? absl::string_view() : call.request;
-  size_t size = call.method.size() + call.peer.size() + call.database.size() +
-                call.session.size() + request.size();
+  // A request names its session, and a session its database: these are there
+  // already.
+  const size_t session_at = request.find(call.session);
+  const bool has_session =
+      !call.session.empty() && session_at != absl::string_view::npos;
+  const bool has_database = absl::StartsWith(call.session, call.database);
+  std::array<std::optional<absl::string_view>, kJournalHeaders.size()> headers;
+  text_size_ = call.method.size() + call.peer.size() + request.size() +
+               (has_session ? 0 : call.session.size()) +
+               (has_database ? 0 : call.database.size());
   for (size_t i = 0; i < headers.size(); ++i) {
-    const auto value = call.header(kJournalHeaders[i]);
-    if (!value.has_value()) continue;
-    if (kJournalHeaders[i] == "authorization") {
-      headers_[i] = kRedacted;
-    } else {
-      // Not null, even if it is empty.
-      headers[i] = value->data() == nullptr ? absl::string_view("") : *value;
-      size += headers[i].size();
-    }
+    headers[i] = call.header(kJournalHeaders[i]);
+    if (!headers[i].has_value()) continue;
+    if (kJournalHeaders[i] == "authorization") headers[i] = kRedacted;
+    text_size_ += headers[i]->size();
   }
-  text_.reserve(size);
-  const auto append = [this](absl::string_view text) {
-    const size_t at = text_.size();
-    text_.append(text.data(), text.size());
-    return absl::string_view(text_.data() + at, text.size());
+  text_ = std::make_unique_for_overwrite<char[]>(text_size_);
+  size_t end = 0;
+  const auto append = [&](absl::string_view text) {
+    const Part part = {.offset = static_cast<uint32_t>(end),
+                       .size = static_cast<uint32_t>(text.size())};
+    std::copy(text.begin(), text.end(), text_.get() + end);
+    end += text.size();
+    return part;
   };
+  const auto within = [](Part part, size_t at, size_t size) {
+    return Part{.offset = static_cast<uint32_t>(part.offset + at),
+                .size = static_cast<uint32_t>(size)};
+  };
+  request_ = append(request);
+  session_ = has_session ? within(request_, session_at, call.session.size())
+                         : append(call.session);
+  database_ = has_database ? within(session_, 0, call.database.size())
+                           : append(call.database);
   method_ = append(call.method);
   peer_ = append(call.peer);
-  session_ = append(call.session);
-  database_ = append(call.database);
   for (size_t i = 0; i < headers.size(); ++i) {
-    if (headers[i].data() != nullptr) headers_[i] = append(headers[i]);
+    if (headers[i].has_value()) headers_[i] = append(*headers[i]);
   }
-  request_ = append(request);
+}
+
+std::unique_ptr<const CallNotes> JournalRecord::Keep(CallNotes notes) {
+  if (notes.stubs.empty() && notes.faults.empty() && notes.near_miss.empty()) {
+    return nullptr;
+  }
+  return std::make_unique<const CallNotes>(std::move(notes));
 }
 
 size_t JournalRecord::BytesOf(const CallNotes& notes) {
-  size_t bytes = notes.near_miss.size();
+  size_t bytes = sizeof(notes) + notes.near_miss.size();
   for (const std::string& name : notes.stubs) {
     bytes += sizeof(name) + name.size();
   }
@@ -69,16 +87,17 @@ size_t JournalRecord::BytesOf(const absl::Status& status) {
 
 size_t JournalRecord::bytes() const {
   constexpr size_t kOverhead = 64;
-  return sizeof(*this) + kOverhead + text_.size() + BytesOf(notes_);
+  return sizeof(*this) + kOverhead + text_size_ +
+         (notes_ == nullptr ? 0 : BytesOf(*notes_));
 }
 
 std::vector<std::pair<absl::string_view, absl::string_view>>
 JournalEntry::headers() const {
   std::vector<std::pair<absl::string_view, absl::string_view>> headers;
   for (size_t i = 0; i < kJournalHeaders.size(); ++i) {
-    const absl::string_view value = record_->headers_[i];
-    if (value.data() != nullptr)
-      headers.emplace_back(kJournalHeaders[i], value);
+    const JournalRecord::Part part = record_->headers_[i];
+    if (part.offset == JournalRecord::Part::kNone) continue;
+    headers.emplace_back(kJournalHeaders[i], record_->View(part));
   }
   return headers;
 }
@@ -88,10 +107,17 @@ std::optional<absl::string_view> JournalEntry::header(
   const auto it =
       std::find(kJournalHeaders.begin(), kJournalHeaders.end(), name);
   if (it == kJournalHeaders.end()) return std::nullopt;
-  const absl::string_view value =
+  const JournalRecord::Part part =
       record_->headers_[it - kJournalHeaders.begin()];
-  if (value.data() == nullptr) return std::nullopt;
-  return value;
+  if (part.offset == JournalRecord::Part::kNone) return std::nullopt;
+  return record_->View(part);
+}
+
+const CallNotes& JournalEntry::notes() const {
+  static const auto* const none = new CallNotes;
+  const CallNotes* notes =
+      (ended_ ? record_->end_notes_ : record_->notes_).get();
+  return notes == nullptr ? *none : *notes;
 }
 
 std::unique_ptr<google::protobuf::Message> JournalEntry::DecodeRequest() const {

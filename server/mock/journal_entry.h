@@ -59,11 +59,12 @@ struct JournalEnd {
   absl::Status status = absl::OkStatus();
   int64_t message_count = 0;
   CallTime time = {};
-  CallNotes notes = {};  // All, those of the beginning too.
 };
 
 // What the journal keeps of a call. All but its end is set before others see
-// it; the end is set once, before `ended_`. So reading needs no lock.
+// it; the end is set once, before `ended_`. So reading needs no lock. There may
+// be very many, and most of what a call pays for the journal is memory that no
+// cache has: so it is made small.
 class JournalRecord {
  public:
   // Of a request with more bytes than that, only the size is kept.
@@ -76,35 +77,48 @@ class JournalRecord {
   friend class JournalEntry;
   friend class JournalReader;
 
+  // Of the text. No request is so long that this would not do.
+  struct Part {
+    static constexpr uint32_t kNone = 0xffffffff;
+    uint32_t offset = kNone;
+    uint32_t size = 0;
+  };
+  absl::string_view View(Part part) const {
+    if (part.offset == Part::kNone) return {};
+    return {text_.get() + part.offset, part.size};
+  }
+
   // With what memory management adds, roughly.
   size_t bytes() const;
   static size_t BytesOf(const CallNotes& notes);
   static size_t BytesOf(const absl::Status& status);
+  static std::unique_ptr<const CallNotes> Keep(CallNotes notes);
 
   int64_t number_ = 0;
+  std::atomic<bool> ended_{false};
+  // For the journal, under its lock.
+  bool in_journal_ = false;
   const CallProtocol protocol_;
   const CallProblem problem_;
   bool request_omitted_ = false;
+  size_t counted_bytes_ = 0;  // For the journal as well.
+
   const size_t request_size_;
   const google::protobuf::Message* const request_prototype_;
   const CallTime start_;
-  const CallNotes notes_;
-  // One allocation for all that follows, which refers to it.
-  std::string text_;
-  absl::string_view method_;
-  absl::string_view peer_;
-  absl::string_view database_;
-  absl::string_view session_;
-  absl::string_view request_;
-  // In the order of kJournalHeaders; without data if there is none.
-  std::array<absl::string_view, kJournalHeaders.size()> headers_;
-
+  const std::unique_ptr<const CallNotes> notes_;  // Null: none, as mostly.
   JournalEnd end_;
-  std::atomic<bool> ended_{false};
+  std::unique_ptr<const CallNotes> end_notes_;
 
-  // For the journal, under its lock.
-  size_t counted_bytes_ = 0;
-  bool in_journal_ = false;
+  std::unique_ptr<char[]> text_;
+  size_t text_size_ = 0;
+  Part method_;
+  Part peer_;
+  Part session_;
+  Part database_;
+  Part request_;
+  // In the order of kJournalHeaders.
+  std::array<Part, kJournalHeaders.size()> headers_;
 };
 
 // A record as it stood at one moment. A value: safe to read from several
@@ -116,19 +130,23 @@ class JournalEntry {
         ended_(record_->ended_.load(std::memory_order_acquire)) {}
 
   int64_t number() const { return record_->number_; }
-  absl::string_view method() const { return record_->method_; }
+  absl::string_view method() const { return record_->View(record_->method_); }
   CallProtocol protocol() const { return record_->protocol_; }
   CallProblem problem() const { return record_->problem_; }
-  absl::string_view peer() const { return record_->peer_; }
-  absl::string_view database() const { return record_->database_; }
-  absl::string_view session() const { return record_->session_; }
+  absl::string_view peer() const { return record_->View(record_->peer_); }
+  absl::string_view database() const {
+    return record_->View(record_->database_);
+  }
+  absl::string_view session() const { return record_->View(record_->session_); }
   CallTime start() const { return record_->start_; }
   // Names and values, in the order of the names.
   std::vector<std::pair<absl::string_view, absl::string_view>> headers() const;
   std::optional<absl::string_view> header(absl::string_view name) const;
 
   // The bytes that came; empty if they were omitted.
-  absl::string_view request_bytes() const { return record_->request_; }
+  absl::string_view request_bytes() const {
+    return record_->View(record_->request_);
+  }
   size_t request_size() const { return record_->request_size_; }
   bool request_omitted() const { return record_->request_omitted_; }
   // The request; null if it was malformed, omitted, or of an unknown method.
@@ -137,9 +155,8 @@ class JournalEntry {
   bool ended() const { return ended_; }
   // Null as long as the call is open.
   const JournalEnd* end() const { return ended_ ? &record_->end_ : nullptr; }
-  const CallNotes& notes() const {
-    return ended_ ? record_->end_.notes : record_->notes_;
-  }
+  // Those of its end are all, the earlier ones included.
+  const CallNotes& notes() const;
 
  private:
   std::shared_ptr<const JournalRecord> record_;

@@ -49,10 +49,10 @@ void JournalRecorder::Close(Call& call, const absl::Status& status) {
   const int64_t messages = call.method().server_streaming
                                ? call.sent_messages
                                : (status.ok() ? 1 : 0);
-  journal_->Close(call.record, {.status = status,
-                                .message_count = messages,
-                                .time = journal_->Now(),
-                                .notes = std::move(call.notes)});
+  journal_->Close(
+      call.record,
+      {.status = status, .message_count = messages, .time = journal_->Now()},
+      std::move(call.notes));
 }
 
 }  // namespace spanner_session_emulator

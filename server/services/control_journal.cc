@@ -70,7 +70,7 @@ v1::JournalEntry::Problem ToProto(CallProblem problem) {
   return v1::JournalEntry::PROBLEM_UNSPECIFIED;
 }
 
-// Not all that protobuf can hold is JSON, as a Value that is not a number. One
+// Not all that protobuf can hold is JSON, as a time that no calendar has. One
 // such request must not keep a whole page from being read.
 bool IsPrintable(const google::protobuf::Message& request) {
   std::string json;

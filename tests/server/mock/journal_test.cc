@@ -81,12 +81,11 @@ TEST_F(JournalTest, AnEntryHasAllOfItsCall) {
   EXPECT_FALSE(open.ended());
   EXPECT_EQ(open.end(), nullptr);
 
-  journal_.Close(record, {.status = absl::AbortedError("why"),
-                          .message_count = 3,
-                          .time = {.clock = 7, .real = 8},
-                          .notes = {.stubs = {"stubs/1"},
-                                    .faults = {"faults/1"},
-                                    .near_miss = ""}});
+  journal_.Close(record,
+                 {.status = absl::AbortedError("why"),
+                  .message_count = 3,
+                  .time = {.clock = 7, .real = 8}},
+                 {.stubs = {"stubs/1"}, .faults = {"faults/1"}});
   EXPECT_FALSE(open.ended());  // As it stood then.
   const JournalEntry ended = *journal_.Find(1);
   ASSERT_TRUE(ended.ended());
@@ -107,6 +106,24 @@ TEST_F(JournalTest, ACallMayHaveNothing) {
   EXPECT_EQ(entry.session(), "");
   EXPECT_THAT(entry.headers(), IsEmpty());
   EXPECT_EQ(entry.DecodeRequest(), nullptr);
+}
+
+// What is in the request already is kept once, wherever that is.
+TEST_F(JournalTest, NamesAreThereWhetherTheRequestHasThemOrNot) {
+  const std::string request = absl::StrCat("xx", kTestSession, "yy");
+  Record(journal_, {.request = request});
+  Record(journal_, {.request = ""});
+  Record(journal_, {.session = "", .request = request});
+  Record(journal_, {.database = "", .request = request});
+  Record(journal_, {.request = std::string(kCapacity, 'x') + request});
+  for (int64_t number = 1; number <= 5; ++number) {
+    const JournalEntry entry = *journal_.Find(number);
+    EXPECT_EQ(entry.session(), number == 3 ? "" : kTestSession);
+    EXPECT_EQ(entry.database(), number == 4 ? "" : kTestDatabase);
+    EXPECT_EQ(entry.method(), "google.spanner.v1.Spanner.GetSession");
+    EXPECT_EQ(entry.peer(), "ipv4:127.0.0.1:4711");
+    EXPECT_EQ(entry.request_bytes(), number == 2 || number == 5 ? "" : request);
+  }
 }
 
 TEST_F(JournalTest, MalformedRequestsAreKeptAsTheyCame) {

@@ -78,8 +78,7 @@ inline std::shared_ptr<JournalRecord> Open(Journal& journal,
 inline void Record(Journal& journal, const TestCall& call,
                    JournalEnd end = {.message_count = 1}) {
   const auto record = Open(journal, call);
-  end.notes = call.notes;
-  journal.Close(record, std::move(end));
+  journal.Close(record, std::move(end), call.notes);
 }
 
 inline JournalFilter Filter(absl::string_view text) {

@@ -841,8 +841,11 @@ TEST_P(JournalServiceTest, RequestsThatAreNoJsonHoldUpNoPage) {
     api::ExecuteSqlRequest request;
     request.set_session(session_);
     request.set_sql("SELECT 1");
-    (*request.mutable_params()->mutable_fields())["p"].set_number_value(
-        std::numeric_limits<double>::quiet_NaN());
+    request.mutable_transaction()
+        ->mutable_single_use()
+        ->mutable_read_only()
+        ->mutable_read_timestamp()
+        ->set_seconds(std::numeric_limits<int64_t>::max());
     CallSpanner(Connect(*emulator_, Transport::kTcp), "ExecuteSql", request);
     const Entry entry = Last();
     EXPECT_FALSE(entry.has_request());
