@@ -33,6 +33,7 @@
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
+#include "spanner_session_emulator/v1/journal.grpc.pb.h"
 #include "tests/server/main_test/raw_call.h"
 #include "tests/server/main_test/subprocess.h"
 
@@ -503,6 +504,9 @@ INSTANTIATE_TEST_SUITE_P(
         {"NegativeBatch",
          {"--max_sessions_per_batch=-1"},
          "error: max_sessions_per_batch must be greater than 0, but is -1"},
+        {"NegativeJournal",
+         {"--journal_bytes=-1"},
+         "error: journal_bytes must not be negative, but is -1"},
         {"MalformedDatabase",
          {"--databases=projects/p/instances/i/databases/d,projects/p"},
          "error: databases must be "
@@ -608,8 +612,8 @@ TEST(InformationTest, HelpListsEveryFlagAndNoOther) {
           "location", "session_idle_ttl", "session_max_age",
           "multiplexed_session_max_age", "max_sessions",
           "max_sessions_per_batch", "get_session_counts_as_use", "databases",
-          "auth_policy", "script", "control_token", "log_requests", "port_file",
-          "exit_on_stdin_close", "healthcheck"));
+          "auth_policy", "script", "journal_bytes", "control_token",
+          "log_requests", "port_file", "exit_on_stdin_close", "healthcheck"));
 }
 
 TEST(HealthcheckTest, OfALiveServer) {
@@ -804,6 +808,20 @@ TEST(FlagsTest, MaxSessionsPerBatch) {
                   ->BatchCreateSessions(Context().get(), request, &response)
                   .ok());
   EXPECT_EQ(response.session_size(), 3);
+}
+
+TEST(FlagsTest, JournalBytes) {
+  for (const auto& [flag, capacity] :
+       {std::pair("--journal_bytes=12345", 12345),
+        std::pair("--journal_bytes=0", 0)}) {
+    Server server({flag});
+    v1::JournalStats stats;
+    EXPECT_TRUE(v1::JournalService::NewStub(server.Channel())
+                    ->GetJournalStats(Context().get(),
+                                      v1::GetJournalStatsRequest(), &stats)
+                    .ok());
+    EXPECT_EQ(stats.capacity_bytes(), capacity);
+  }
 }
 
 TEST(FlagsTest, Hostname) {

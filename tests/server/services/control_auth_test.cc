@@ -202,7 +202,7 @@ TEST_P(ControlAuthTest, EveryMethodOfTheControlApiNeedsItsToken) {
   int count = 0;
   for (const std::string service :
        {"ClockService", "SessionService", "ResetService", "AuthService",
-        "StubService", "FaultService"}) {
+        "StubService", "FaultService", "JournalService"}) {
     const auto& descriptor =
         *google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
             absl::StrCat("spanner_session_emulator.v1.", service));
@@ -230,7 +230,7 @@ TEST_P(ControlAuthTest, EveryMethodOfTheControlApiNeedsItsToken) {
       ++count;
     }
   }
-  EXPECT_EQ(count, 33);
+  EXPECT_EQ(count, 40);
   EXPECT_THAT(GetClock(Bearer("control-token")), IsOk());
   EXPECT_THAT(GetClock({{"authorization", "bearer control-token"}}), IsOk());
   EXPECT_EQ(

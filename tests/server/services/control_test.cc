@@ -1213,7 +1213,8 @@ TEST_P(ControlTest, EverythingGoesInCpp) {
   ASSERT_THAT(result, IsOk());
   EXPECT_THAT(result->parts,
               ElementsAre(ResetPart::kFaults, ResetPart::kSessions,
-                          ResetPart::kSessionCounts, ResetPart::kStubs));
+                          ResetPart::kSessionCounts, ResetPart::kStubs,
+                          ResetPart::kJournal));
   EXPECT_EQ(result->deleted_sessions, 1);
   EXPECT_THAT(
       emulator().Reset({.parts = {ResetPart::kClock}}),

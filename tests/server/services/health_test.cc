@@ -30,6 +30,7 @@ constexpr char kSpannerService[] = "google.spanner.v1.Spanner";
 constexpr char kClockService[] = "spanner_session_emulator.v1.ClockService";
 constexpr char kAuthService[] = "spanner_session_emulator.v1.AuthService";
 constexpr char kFaultService[] = "spanner_session_emulator.v1.FaultService";
+constexpr char kJournalService[] = "spanner_session_emulator.v1.JournalService";
 constexpr char kResetService[] = "spanner_session_emulator.v1.ResetService";
 constexpr char kSessionService[] = "spanner_session_emulator.v1.SessionService";
 constexpr char kStubService[] = "spanner_session_emulator.v1.StubService";
@@ -101,8 +102,9 @@ class HealthTest : public ::testing::TestWithParam<Transport> {
 INSTANTIATE_TRANSPORTS(HealthTest);
 
 TEST_P(HealthTest, CheckOfTheServerAndOfItsServicesIsServing) {
-  for (const char* service : {"", kSpannerService, kAuthService, kClockService,
-                              kFaultService, kResetService, kSessionService, kStubService}) {
+  for (const char* service :
+       {"", kSpannerService, kAuthService, kClockService, kFaultService,
+        kJournalService, kResetService, kSessionService, kStubService}) {
     EXPECT_THAT(Check(*stub_, service), Is(Status::SERVING));
   }
 }
@@ -139,6 +141,7 @@ TEST_P(HealthTest, ListNamesTheServerAndItsServices) {
                                    Pair(kAuthService, Status::SERVING),
                                    Pair(kClockService, Status::SERVING),
                                    Pair(kFaultService, Status::SERVING),
+                                   Pair(kJournalService, Status::SERVING),
                                    Pair(kResetService, Status::SERVING),
                                    Pair(kSessionService, Status::SERVING),
                                    Pair(kStubService, Status::SERVING)));

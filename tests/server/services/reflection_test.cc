@@ -108,6 +108,7 @@ TYPED_TEST(ReflectionTest, ListsTheServicesThatAreServed) {
                          "spanner_session_emulator.v1.AuthService",
                          "spanner_session_emulator.v1.ClockService",
                          "spanner_session_emulator.v1.FaultService",
+                         "spanner_session_emulator.v1.JournalService",
                          "spanner_session_emulator.v1.ResetService",
                          "spanner_session_emulator.v1.SessionService",
                          "spanner_session_emulator.v1.StubService"));
