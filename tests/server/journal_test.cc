@@ -158,7 +158,7 @@ TEST_F(JournalViewTest, WaitsForCallsThatAreOpen) {
   std::thread caller([this] { EXPECT_THAT(client_.Get(session_), IsOk()); });
   const JournalView journal = emulator_->journal();
   const auto open = journal.WaitFor(AllCalls().HitBy("faults/ice").Open(), 1,
-                                    absl::InfiniteDuration());
+                                    absl::FromChrono(kPatience));
   ASSERT_THAT(open, IsOk());
   EXPECT_FALSE(open->front().ended());
   EXPECT_EQ(journal.Count(AllCalls().Open()), 1);

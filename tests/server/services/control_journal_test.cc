@@ -18,9 +18,17 @@
 #include "google/spanner/v1/spanner.grpc.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
+#include "server/call/call.h"
+#include "server/call/method.h"
+#include "server/call/pipeline.h"
+#include "server/mock/journal.h"
+#include "server/mock/waits.h"
+#include "server/services/control.h"
 #include "spanner_session_emulator/v1/faults.pb.h"
 #include "spanner_session_emulator/v1/journal.grpc.pb.h"
 #include "spanner_session_emulator/v1/stubs.pb.h"
+#include "store/clock.h"
+#include "tests/server/call/call_testing.h"
 #include "tests/server/rest_caller.h"
 #include "tests/server/server_testing.h"
 #include "tests/server/transport/http_testing.h"
@@ -743,20 +751,35 @@ TEST_P(JournalServiceTest, WaitsForWhatIsToComeAndHoldsUpNobody) {
   }
 }
 
-// By TCP alone: nobody sees whether the wait has come, and calls inside of the
-// process must not come to a server that is gone.
+// Without a server, as only so it is known that the wait has begun.
 TEST(JournalWaitTest, ShutdownEndsWaits) {
-  const auto emulator = StartEmulator();
-  const auto caller = MakeCaller(*emulator, Transport::kTcp);
-  const auto* method = v1::JournalEntry::descriptor()
-                           ->file()
-                           ->FindServiceByName("JournalService")
-                           ->FindMethodByName("WaitForJournalEntry");
-  Background<Answer> wait(
-      [&] { return caller->Call(*method, v1::WaitForJournalEntryRequest()); });
-  emulator->Shutdown(absl::Seconds(60));
-  EXPECT_THAT(wait.Join(),
-              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("")));
+  const Clock clock(StartTime());
+  Journal journal(&clock, 1 << 20);
+  Waits waits;
+  MethodTable table;
+  table.AddService(v1::JournalEntry::descriptor()->file()->FindServiceByName(
+                       "JournalService"),
+                   nullptr);
+  AddJournalMethods(&journal, &waits, table);
+  v1::WaitForJournalEntryRequest request;
+  request.mutable_timeout()->set_seconds(3600);
+  const FakeContext context(request.SerializeAsString());
+  Call call(*FindMethod(table,
+                        "spanner_session_emulator.v1.JournalService."
+                        "WaitForJournalEntry"),
+            context, Call::Unary::kMayWait);
+  const Pipeline pipeline(nullptr);
+  EXPECT_TRUE(pipeline.MayWait(call.method()));
+  auto begun = pipeline.Begin(call);
+  const auto source = std::move(begun.reply).TakeSource();
+  ASSERT_EQ(source->Next().kind, ReplyStep::Kind::kWait);
+  int woken = 0;
+  source->OnReady([&woken] { ++woken; });
+  journal.ShutDown();
+  EXPECT_EQ(woken, 1);
+  const ReplyStep end = source->Next();
+  EXPECT_EQ(end.kind, ReplyStep::Kind::kEnd);
+  EXPECT_EQ(end.status.code(), absl::StatusCode::kUnavailable);
 }
 
 // ---- Watch.
