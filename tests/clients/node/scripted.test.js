@@ -8,48 +8,20 @@ const {MutationGroup, MutationSet, Spanner} = require('@google-cloud/spanner');
 // What the library does not export: its own test of an error, and a type.
 const {isSessionNotFoundError} = require('@google-cloud/spanner/build/src/session-pool');
 const {codec} = require('@google-cloud/spanner/build/src/codec');
-const {Transaction} = require('@google-cloud/spanner/build/src/transaction');
 const {Status} = require('google-gax');
+const {
+  CASE,
+  REGULAR,
+  callback,
+  forBothKinds,
+  fromStream,
+  gaxOptions,
+  ids,
+  json,
+  withDatabase: scripted,
+} = require('./cases.js');
 const {Control} = require('./control.js');
 const {DATABASE, errorOf, withSpanner} = require('./spanner.js');
-
-const CASE = {timeout: 60_000};
-
-// When a transaction's first statement fails, the library begins it by a call
-// that it does not wait for. That this fails in a lost session is no error of
-// the tests.
-const {begin} = Transaction.prototype;
-Transaction.prototype.begin = function (...args) {
-  const begun = begin.apply(this, args);
-  begun?.catch(() => {});
-  return begun;
-};
-
-// For streams that the library would otherwise resume for ever.
-const gaxOptions = {timeout: 10_000};
-
-// What the library takes regular sessions for. Left out, all it does is done in
-// one multiplexed session.
-const REGULAR = {
-  GOOGLE_CLOUD_SPANNER_MULTIPLEXED_SESSIONS: 'false',
-  GOOGLE_CLOUD_SPANNER_MULTIPLEXED_SESSIONS_FOR_RW: 'false',
-  GOOGLE_CLOUD_SPANNER_MULTIPLEXED_SESSIONS_PARTITIONED_OPS: 'false',
-};
-
-function scripted(name, body, variables = {}) {
-  test(name, CASE, () =>
-    withSpanner(variables, async (database, server) => {
-      await body(database, new Control(server));
-      // Fails if the library has sessions that nobody has given back.
-      await database.close();
-    }),
-  );
-}
-
-function forBothKinds(name, body) {
-  scripted(`${name} (multiplexed session)`, body);
-  scripted(`${name} (regular sessions)`, body, REGULAR);
-}
 
 const SELECT = 'SELECT Id, Name FROM Singers';
 const COLUMNS = ['Id INT64', 'Name STRING'];
@@ -64,23 +36,10 @@ const aborted = failure('ABORTED', 'try again', [
   {'@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '0.001s'},
 ]);
 
-const json = rows => rows.map(row => row.toJSON());
-const ids = rows => json(rows).map(({Id}) => Id);
 const ANN_AND_BOB = [
   {Id: 1, Name: 'Ann'},
   {Id: 2, Name: 'Bob'},
 ];
-
-async function fromStream(stream) {
-  const items = [];
-  for await (const item of stream) items.push(item);
-  return items;
-}
-
-const callback = start =>
-  new Promise((resolve, reject) => {
-    start((error, ...results) => (error ? reject(error) : resolve(results)));
-  });
 
 // ---- Queries
 
