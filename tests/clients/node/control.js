@@ -1,6 +1,8 @@
-// The server's control API, by REST: what calls are to get, and how sessions and
-// the clock are moved.
+// The server's control API, by REST: what calls are to get, what goes wrong with
+// them, which ones have come, and how sessions and the clock are moved.
 'use strict';
+
+const LIMIT_MS = 10_000;
 
 class Control {
   constructor({httpPort}) {
@@ -14,9 +16,73 @@ class Control {
     return this.#call('POST', 'stubs', stub);
   }
 
-  // How many calls the stub has answered.
+  // How many calls the stub has answered, or the fault has come over.
   async hits({name}) {
     return Number((await this.#call('GET', name)).hitCount ?? 0);
+  }
+
+  // Adds a fault for the calls of these `methods`; no methods stand for all.
+  async addFault(methods, {match, ...fault}) {
+    return this.#call('POST', 'faults', {match: {methods, ...match}, ...fault});
+  }
+
+  async deleteFault({name}) {
+    await this.#call('DELETE', name);
+  }
+
+  // Lets the calls go on that the fault holds; returns how many.
+  async release({name}) {
+    return Number((await this.#call('POST', `${name}:release`, {})).callCount ?? 0);
+  }
+
+  // Resolves when the fault holds so many calls.
+  async held({name}, count) {
+    const end = performance.now() + LIMIT_MS;
+    let held;
+    do {
+      held = Number((await this.#call('GET', name)).heldCallCount ?? 0);
+      if (held === count) return;
+    } while (performance.now() < end);
+    throw new Error(`${name} holds ${held} calls, and not ${count}`);
+  }
+
+  async seedFaults(seed) {
+    await this.#call('POST', 'faultSeed:set', {seed});
+  }
+
+  // What the journal has of the calls of this method that the other terms of a
+  // filter want too, the oldest first, when `count` of them have ended. More
+  // than these are an error.
+  async calls(method, count, ...terms) {
+    const filter = [`method = "${method}"`, ...terms].join(' AND ');
+    await this.waitFor(filter, count);
+    const entries = await this.journal(filter);
+    if (entries.length !== count) {
+      throw new Error(`${entries.length} calls, and not ${count}: ${JSON.stringify(entries)}`);
+    }
+    return entries;
+  }
+
+  // Resolves when the journal has so many calls that have ended.
+  async waitFor(filter, count = 1) {
+    const timeout = `${LIMIT_MS / 1000}s`;
+    await this.#call('POST', 'journal:wait', {filter, entryCount: count, timeout});
+  }
+
+  // What the journal has that the filter wants, the oldest first.
+  async journal(filter) {
+    const query = new URLSearchParams({filter});
+    return (await this.#call('GET', `journal/entries?${query}`)).entries ?? [];
+  }
+
+  // Aborts all transactions that are open and write; returns how many.
+  async abortTransactions() {
+    const {transactionCount} = await this.#call('POST', 'transactions:abort', {selection: {}});
+    return Number(transactionCount ?? 0);
+  }
+
+  async limitSessions(limits) {
+    return this.#call('POST', 'sessionLimits:set', limits);
   }
 
   // Of all databases.
