@@ -290,8 +290,8 @@ const LOST = {times: 1, status: 'SESSION_NOT_FOUND'};
 
 withDatabase('a session that is lost on the first message of a stream is replaced',
   async (database, control) => {
-    await control.stub({sql: SELECT}, SINGERS);
-    for (const when of ['BEFORE', 'AFTER']) {
+    const stub = await control.stub({sql: SELECT}, SINGERS);
+    for (const [when, answered] of [['BEFORE', undefined], ['AFTER', [stub.name]]]) {
       const fault = await control.addFault(['ExecuteStreamingSql'], {...LOST, when});
       const [rows] = await database.run(SELECT);
       assert.deepStrictEqual(ids(rows), ALL);
@@ -299,6 +299,7 @@ withDatabase('a session that is lost on the first message of a stream is replace
       const calls = (await control.journal('method = ExecuteStreamingSql')).slice(-2);
       assert.deepStrictEqual(statuses(calls), ['NOT_FOUND', 'OK']);
       assert.deepStrictEqual(faultsOf(calls), [[fault.name], []]);
+      assert.deepStrictEqual(calls.map(({stubs}) => stubs), [answered, [stub.name]]);
       assert.deepStrictEqual(messageCounts(calls), [0, 4]);
       assert.notStrictEqual(calls[1].session, calls[0].session);
       assert.strictEqual(calls[0].error.message, `Session not found: ${calls[0].session}`);
@@ -466,11 +467,11 @@ forBothKinds('a commit whose reply is swallowed has happened', async (database, 
     await transaction.runUpdate(UPDATE);
     const error = await errorOf(transaction.commit(SHORT));
     assert.strictEqual(error.code, Status.DEADLINE_EXCEEDED, String(error));
+    const after = await errorOf(transaction.runUpdate(UPDATE));
+    assert.strictEqual(after.code, Status.FAILED_PRECONDITION, String(after));
     // As a user does who knows that this is safe.
     await transaction.commit();
     assert.ok(transaction.commitTimestamp);
-    const after = await errorOf(transaction.runUpdate(UPDATE));
-    assert.strictEqual(after.code, Status.FAILED_PRECONDITION, String(after));
   });
   const commits = await control.calls('Commit', 2);
   assertGivenUp(commits[0], fault);
