@@ -134,7 +134,11 @@ FaultBuilder& FaultBuilder::PausesLogNormal(absl::Duration median,
 }
 
 FaultBuilder& FaultBuilder::BeforeEachMessage() {
-  fault_.mutable_pause()->set_each_message(true);
+  if (fault_.freeze()) {
+    fault_.set_freeze_each_message(true);
+  } else {
+    fault_.mutable_pause()->set_each_message(true);
+  }
   return *this;
 }
 

@@ -96,6 +96,10 @@ class FaultBuilder {
   FaultBuilder& PausesLogNormal(absl::Duration median, double sigma);
   // The pause, which one of the above has set, comes anew before each message
   // of a stream, and before its end.
+  // The pause or the freeze, which one of the above has set, comes anew before
+  // each message of a stream, and before its end; what is frozen goes one step
+  // whenever the fault releases it.
+  FaultBuilder& BeforeEachMessage();
   FaultBuilder& BeforeEachMessage();
   // Until the fault releases it, is deleted or reset.
   FaultBuilder& Freezes();

@@ -92,7 +92,8 @@ class FaultReader {
       return InvalidScript("effect",
                            "must be there, or a delay, or headers or trailers: "
                            "one of error, status, cut_connection, swallow, "
-                           "ask_for_commit_retry, pause and freeze");
+                           "ask_for_commit_retry, hide_transaction, pause, "
+                           "freeze and freeze_each_message");
     }
     return absl::OkStatus();
   }
@@ -237,8 +238,12 @@ class FaultReader {
     if (proto.delay_case() == v1::Fault::kFreeze && !proto.freeze()) {
       return InvalidScript("freeze", "must be true or left out");
     }
+    if (proto.delay_case() == v1::Fault::kFreezeEachMessage &&
+        !proto.freeze_each_message()) {
+      return InvalidScript("freeze_each_message", "must be true or left out");
+    }
     const bool in_stream =
-        proto.after_messages() != 0 || proto.pause().each_message();
+        proto.after_messages() != 0 || fault_.delays_each_message();
     if (fault_.when_ == v1::Fault::WHEN_UNSPECIFIED) {
       fault_.when_ = in_stream ? v1::Fault::AFTER : v1::Fault::BEFORE;
     }
@@ -248,7 +253,8 @@ class FaultReader {
     if (in_stream && fault_.when_ != v1::Fault::AFTER) {
       return InvalidScript("when",
                            "must be AFTER, or left out, where there is "
-                           "after_messages or pause.each_message");
+                           "after_messages, pause.each_message or "
+                           "freeze_each_message");
     }
     return absl::OkStatus();
   }

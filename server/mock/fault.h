@@ -58,7 +58,14 @@ class Fault {
   // When it comes over calls; never unspecified.
   When when() const { return when_; }
   bool pauses() const { return proto_.delay_case() == v1::Fault::kPause; }
-  bool freezes() const { return proto_.delay_case() == v1::Fault::kFreeze; }
+  bool freezes() const {
+    return proto_.delay_case() == v1::Fault::kFreeze ||
+           proto_.delay_case() == v1::Fault::kFreezeEachMessage;
+  }
+  // Whether the delay comes anew before each message.
+  bool delays_each_message() const {
+    return proto_.pause().each_message() || proto_.freeze_each_message();
+  }
   bool has_effect() const {
     return proto_.effect_case() != v1::Fault::EFFECT_NOT_SET;
   }

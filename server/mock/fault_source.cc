@@ -81,7 +81,7 @@ void FaultSource::Arrive() {
   for (size_t i = 0; i < faults_.size(); ++i) {
     const Fault& fault = *faults_[i].fault;
     if (come_[i]) {
-      if (fault.proto().pause().each_message()) {
+      if (fault.delays_each_message()) {
         due_.push_back({&faults_[i], Action::kDelay});
       }
       continue;

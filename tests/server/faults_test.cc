@@ -78,6 +78,8 @@ TEST(FaultBuilderTest, SaysWhenAndForHowLong) {
                     uniform { min {} max { seconds: 2 } }
                     each_message: true
                   })")));
+  EXPECT_THAT(OnAnyCall().Freezes().BeforeEachMessage().proto(),
+              EqualsProto(Expected("freeze_each_message: true")));
   EXPECT_THAT(OnAnyCall().PausesLogNormal(absl::Seconds(1), 0.5).proto(),
               EqualsProto(Expected("pause { log_normal { median { seconds: 1 } "
                                    "sigma: 0.5 } }")));

@@ -426,6 +426,18 @@ TEST_F(FaultRegistryTest, WhatLetsTheCallGoOnIsFollowedByTheRest) {
   EXPECT_THAT(hits, ElementsAre(1, 0, 1, 1, 0));
 }
 
+TEST_F(FaultRegistryTest, AFrozenStreamIsLetGoStepByStep) {
+  Add(R"({"afterMessages": 1, "freezeEachMessage": true})");
+  const auto stream = StartStream();
+  EXPECT_EQ(stream->Go(), "1 wait");
+  EXPECT_EQ(registry_.Release("faults/1"), 1);
+  EXPECT_EQ(stream->Go(), "2 wait");
+  EXPECT_EQ(registry_.Release("faults/1"), 1);
+  EXPECT_EQ(stream->Go(), "3 wait");
+  EXPECT_EQ(registry_.Release("faults/1"), 1);
+  EXPECT_EQ(stream->Go(), "OK");
+}
+
 // ---- What happens.
 
 TEST_F(FaultRegistryTest, BeforeTheHandlerDoesNotRunAfterItHas) {
