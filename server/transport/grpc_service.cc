@@ -58,6 +58,8 @@ class GrpcCallContext final : public CallContext {
 
   std::optional<absl::string_view> Header(
       absl::string_view name) const override {
+    // gRPC keeps it apart.
+    if (name == ":authority") return Authority();
     const auto& metadata = context_.client_metadata();
     const auto it = metadata.find(grpc::string_ref(name.data(), name.size()));
     if (it == metadata.end()) return std::nullopt;

@@ -93,6 +93,7 @@ absl::string_view RestContext::Authority() const {
 
 std::optional<absl::string_view> RestContext::Header(
     absl::string_view name) const {
+  if (name == ":authority") return Authority();
   std::optional<absl::string_view> value = request_.Header(name);
   if (!value.has_value() && name == "authorization" &&
       !authorization_.empty()) {
