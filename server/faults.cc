@@ -197,6 +197,11 @@ FaultBuilder& FaultBuilder::AsksForCommitRetry() {
   return *this;
 }
 
+FaultBuilder& FaultBuilder::HidesTransaction() {
+  fault_.set_hide_transaction(true);
+  return *this;
+}
+
 FaultBuilder& FaultBuilder::AddsHeader(std::string name, std::string value) {
   Add(*fault_.mutable_headers(), std::move(name), std::move(value));
   return *this;

@@ -94,15 +94,12 @@ class FaultBuilder {
   // Half of all are longer than the median, a few much longer; `sigma` is the
   // standard deviation of the logarithm.
   FaultBuilder& PausesLogNormal(absl::Duration median, double sigma);
-  // The pause, which one of the above has set, comes anew before each message
-  // of a stream, and before its end.
+  // Until the fault releases it, is deleted or reset.
+  FaultBuilder& Freezes();
   // The pause or the freeze, which one of the above has set, comes anew before
   // each message of a stream, and before its end; what is frozen goes one step
   // whenever the fault releases it.
   FaultBuilder& BeforeEachMessage();
-  FaultBuilder& BeforeEachMessage();
-  // Until the fault releases it, is deleted or reset.
-  FaultBuilder& Freezes();
 
   // What becomes of the call. Without any of these, it goes its way.
 
@@ -128,6 +125,8 @@ class FaultBuilder {
   FaultBuilder& SwallowsReply();
   // A Commit is asked to be tried again, with a precommit token.
   FaultBuilder& AsksForCommitRetry();
+  // Its reply says nothing of the transaction that it has begun.
+  FaultBuilder& HidesTransaction();
 
   // What its reply has, or lacks, beside all of that; values of names that end
   // in `-bin` are base64.

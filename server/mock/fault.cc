@@ -294,16 +294,26 @@ class FaultReader {
       case v1::Fault::kSwallow:
         return is_true("swallow", proto.swallow());
       case v1::Fault::kAskForCommitRetry:
-        if (fault_.when_ != v1::Fault::BEFORE) {
-          return InvalidScript("when",
-                               "must be BEFORE, or left out, where there is "
-                               "ask_for_commit_retry");
+        if (absl::Status s = NeedBefore("ask_for_commit_retry"); !s.ok()) {
+          return s;
         }
         return is_true("ask_for_commit_retry", proto.ask_for_commit_retry());
+      case v1::Fault::kHideTransaction:
+        if (absl::Status s = NeedBefore("hide_transaction"); !s.ok()) return s;
+        return is_true("hide_transaction", proto.hide_transaction());
       case v1::Fault::EFFECT_NOT_SET:
         break;
     }
     return absl::OkStatus();
+  }
+
+  absl::Status NeedBefore(absl::string_view effect) {
+    return fault_.when_ == v1::Fault::BEFORE
+               ? absl::OkStatus()
+               : InvalidScript("when",
+                               absl::StrCat("must be BEFORE, or left out, "
+                                            "where there is ",
+                                            effect));
   }
 
   absl::Status ReadMetadata(const v1::Fault& proto) {
@@ -396,6 +406,7 @@ bool Fault::Matches(FaultCall& call) const {
       method.full_name != "google.spanner.v1.Spanner.Commit") {
     return false;
   }
+  if (proto_.hide_transaction() && !call.begins_transaction()) return false;
   if (!LiesIn(call.database(), scope_)) return false;
   if (!match.session().empty() && match.session() != call.session()) {
     return false;

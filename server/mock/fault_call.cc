@@ -41,6 +41,7 @@ FaultCall::FaultCall(const Call& call, SessionStore* store)
           api::PartitionQueryRequest, api::PartitionReadRequest>(
       message, [this](const auto& request) {
         transaction_id_ = request.transaction().id();
+        begins_transaction_ = request.transaction().has_begin();
       });
   IfOneOf<api::CommitRequest, api::RollbackRequest>(
       message, [this](const auto& request) {

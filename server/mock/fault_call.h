@@ -35,6 +35,9 @@ class FaultCall {
   // The id of the transaction that the call is for; empty if it names none.
   absl::string_view transaction_id() const { return transaction_id_; }
 
+  // Whether it is a statement or a read that wants a transaction begun.
+  bool begins_transaction() const { return begins_transaction_; }
+
   // Folded.
   const std::vector<std::string>& statements();
   // Nothing if there is no such session.
@@ -48,6 +51,7 @@ class FaultCall {
   absl::string_view request_tag_;
   absl::string_view transaction_tag_;
   absl::string_view transaction_id_;
+  bool begins_transaction_ = false;
   std::optional<std::vector<std::string>> statements_;
   std::optional<std::optional<SessionFacts>> session_facts_;
 };

@@ -9,6 +9,29 @@
 #include "server/call/method.h"
 
 namespace spanner_session_emulator {
+namespace {
+
+namespace api = ::google::spanner::v1;
+
+// A copy.
+std::unique_ptr<google::protobuf::Message> WithoutTransaction(
+    const google::protobuf::Message& message) {
+  std::unique_ptr<google::protobuf::Message> copy(message.New());
+  copy->CopyFrom(message);
+  const auto clear = [](auto* result) {
+    if (result != nullptr && result->has_metadata()) {
+      result->mutable_metadata()->clear_transaction();
+    }
+  };
+  clear(dynamic_cast<api::ResultSet*>(copy.get()));
+  clear(dynamic_cast<api::PartialResultSet*>(copy.get()));
+  if (auto* batch = dynamic_cast<api::ExecuteBatchDmlResponse*>(copy.get())) {
+    for (api::ResultSet& result : *batch->mutable_result_sets()) clear(&result);
+  }
+  return copy;
+}
+
+}  // namespace
 
 FaultSource::FaultSource(Call* call, const FaultEnvironment* environment,
                          Waits* waits, std::vector<AppliedFault> faults,
@@ -54,6 +77,7 @@ ReplyStep FaultSource::Next() {
     ReplyStep step = source_->Next();
     if (step.kind == ReplyStep::Kind::kWait) return step;
     held_ = std::move(step);
+    if (hides_transaction_) HideTransaction();
     Arrive();
   }
 }
@@ -123,13 +147,22 @@ std::optional<ReplyStep> FaultSource::Effect(const AppliedFault& applied) {
       wait_ = waits_.Begin(applied.group, Waits::Never());
       break;
     case v1::Fault::kAskForCommitRetry:
-      static_cast<google::spanner::v1::CommitRequest&>(call_.mutable_request())
+      static_cast<api::CommitRequest&>(call_.mutable_request())
           .clear_precommit_token();
+      break;
+    case v1::Fault::kHideTransaction:
+      hides_transaction_ = true;
       break;
     case v1::Fault::EFFECT_NOT_SET:
       break;
   }
   return std::nullopt;
+}
+
+void FaultSource::HideTransaction() {
+  if (held_->kind != ReplyStep::Kind::kMessage) return;
+  altered_ = WithoutTransaction(*held_->message);
+  held_->message = altered_.get();
 }
 
 absl::Status FaultSource::StatusOf(const Fault& fault) const {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "google/protobuf/message.h"
 #include "server/call/call.h"
 #include "server/call/reply.h"
 #include "server/mock/fault.h"
@@ -62,6 +63,8 @@ class FaultSource final : public ReplySource {
   // The end of the reply, if it is one.
   std::optional<ReplyStep> Effect(const AppliedFault& fault);
   absl::Status StatusOf(const Fault& fault) const;
+  // Has the message that is held say nothing of a transaction.
+  void HideTransaction();
 
   Call& call_;
   const FaultEnvironment& environment_;
@@ -74,10 +77,13 @@ class FaultSource final : public ReplySource {
   int64_t pauses_ = 0;
   std::unique_ptr<Waits::Wait> wait_;
   bool swallowed_ = false;
+  bool hides_transaction_ = false;
 
   std::unique_ptr<ReplySource> source_;  // The handler's, once it has run.
   std::optional<ReplyStep> held_;        // Its last step, not yet taken.
-  int64_t sent_ = 0;                     // Messages.
+  std::unique_ptr<google::protobuf::Message>
+      altered_;       // In its message's place.
+  int64_t sent_ = 0;  // Messages.
 };
 
 }  // namespace spanner_session_emulator

@@ -110,6 +110,7 @@ TEST(FaultBuilderTest, SaysWhatBecomesOfTheCall) {
   EXPECT_TRUE(OnAnyCall().CutsConnection().proto().cut_connection());
   EXPECT_TRUE(OnAnyCall().SwallowsReply().proto().swallow());
   EXPECT_TRUE(OnAnyCall().AsksForCommitRetry().proto().ask_for_commit_retry());
+  EXPECT_TRUE(OnAnyCall().HidesTransaction().proto().hide_transaction());
   EXPECT_THAT(OnAnyCall()
                   .AddsHeader("server-timing", "gfet4t7; dur=5")
                   .AddsTrailer("a", "b")

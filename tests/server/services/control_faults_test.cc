@@ -28,6 +28,7 @@ namespace spanner_session_emulator {
 namespace {
 
 using ::testing::Contains;
+using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Key;
@@ -420,6 +421,54 @@ TEST_P(FaultServiceTest, ACommitIsAskedForAgain) {
   answer = ToResponse<api::CommitResponse>(caller_->Call("Commit", commit));
   ASSERT_THAT(answer, IsOk());
   EXPECT_TRUE(answer->has_commit_timestamp());
+}
+
+TEST_P(FaultServiceTest, ABegunTransactionIsNotTold) {
+  v1::CreateStubRequest stub;
+  *stub.mutable_stub() = FromText<v1::Stub>(
+      "match { sql: 'DELETE T WHERE true' } answer { row_count: 1 }");
+  ASSERT_THAT(Control<v1::Stub>("StubService", "CreateStub", stub), IsOk());
+  const auto transactions = [&] {
+    std::vector<bool> told;
+    auto query = FromText<api::ExecuteSqlRequest>(
+        "sql: 'SELECT 1' transaction { begin { read_write {} } }");
+    query.set_session(session_);
+    told.push_back(
+        ToResponse<api::ResultSet>(caller_->Call("ExecuteSql", query))
+            ->metadata()
+            .has_transaction());
+    api::PartialResultSet first;
+    EXPECT_TRUE(first.ParseFromString(
+        caller_->Call("ExecuteStreamingSql", query).messages.at(0)));
+    told.push_back(first.metadata().has_transaction());
+    auto batch = FromText<api::ExecuteBatchDmlRequest>(
+        "statements { sql: 'DELETE T WHERE true' } "
+        "transaction { begin { read_write {} } }");
+    batch.set_session(session_);
+    const auto results = ToResponse<api::ExecuteBatchDmlResponse>(
+        caller_->Call("ExecuteBatchDml", batch));
+    EXPECT_EQ(results->result_sets(0).stats().row_count_exact(), 1);
+    told.push_back(results->result_sets(0).metadata().has_transaction());
+    return told;
+  };
+  ASSERT_THAT(Create("hide_transaction: true", "quiet"), IsOk());
+  EXPECT_THAT(transactions(), Each(false));
+  EXPECT_EQ(GetFault("faults/quiet")->hit_count(), 3);
+  EXPECT_THAT(Get(), IsOk());  // That begins none.
+  EXPECT_EQ(GetFault("faults/quiet")->match_count(), 3);
+  ASSERT_THAT(Delete("faults/quiet"), IsOk());
+  EXPECT_THAT(transactions(), Each(true));
+}
+
+TEST_P(FaultServiceTest, TheHostThatIsCalledIsAHeader) {
+  ASSERT_THAT(Create("status: UNAVAILABLE match { headers { name: ':authority' "
+                     "value: 'elsewhere:1' } }"),
+              IsOk());
+  EXPECT_THAT(Get(), IsOk());
+  ASSERT_THAT(Create("times: 1 status: UNAVAILABLE "
+                     "match { headers { name: ':authority' } }"),
+              IsOk());
+  EXPECT_EQ(Get().status.code(), absl::StatusCode::kUnavailable);
 }
 
 // ---- Who stops waiting.
