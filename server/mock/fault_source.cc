@@ -47,6 +47,18 @@ FaultSource::FaultSource(Call* call, const FaultEnvironment* environment,
     come_[i] = true;
     AddDue(faults_[i]);
   }
+  // The call gets its entry in the journal when this is done. Whoever finds it
+  // there finds it held, and can release it.
+  if (due_.empty()) return;
+  const Due first = due_.front();
+  if (first.action == Action::kDelay) {
+    Delay(*first.fault);
+  } else if (first.fault->fault->proto().swallow()) {
+    Effect(*first.fault);
+  } else {
+    return;
+  }
+  due_.pop_front();
 }
 
 ReplyStep FaultSource::Next() {

@@ -556,6 +556,20 @@ TEST_F(FaultRegistryTest, AFrozenCallGoesOnWhenItIsReleased) {
   EXPECT_EQ(Get(), "message OK");
 }
 
+TEST_F(FaultRegistryTest, WhatIsHeldAtOnceIsHeldBeforeItsReplyIsAskedFor) {
+  // So whoever finds the call in the journal can release it.
+  Add(R"({"match": {"methods": ["Commit"]}, "freeze": true})");
+  Add(R"({"match": {"methods": ["Read"]}, "swallow": true})");
+  const auto frozen = Start("Commit", Of<api::CommitRequest>());
+  EXPECT_EQ(registry_.Find("faults/1")->held_call_count, 1);
+  EXPECT_EQ(registry_.Release("faults/1"), 1);
+  EXPECT_EQ(frozen->Go(), "message OK");
+  const auto swallowed = Start("Read", Of<api::ReadRequest>());
+  EXPECT_EQ(registry_.Find("faults/2")->held_call_count, 1);
+  EXPECT_EQ(registry_.Release("faults/2"), 1);
+  EXPECT_EQ(swallowed->Go(), "DEADLINE_EXCEEDED");
+}
+
 TEST_F(FaultRegistryTest, BeforeTheHandlerNothingIsLookedAtInAFreeze) {
   Add(R"({"freeze": true, "status": "ABORTED"})");
   const auto running = Start("Commit", Of<api::CommitRequest>());
