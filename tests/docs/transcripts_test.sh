@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs the documentation's `curl` lines; Bazel gives the server's path as the
-# argument.
+# Runs the documentation's `curl` lines, and checks that the recipes' C++ is that
+# of their tests; Bazel gives the server's path as the argument.
 set -euo pipefail
 
 for tool in node curl; do
@@ -11,4 +11,4 @@ for tool in node curl; do
 done
 
 export SPANNER_SESSION_EMULATOR="$PWD/$1"
-exec node --test "$(dirname "$0")/transcripts.test.js"
+exec node --test "$(dirname "$0")"/{transcripts,recipes}.test.js
