@@ -32,8 +32,9 @@
 namespace spanner_session_emulator {
 
 // Which calls a fault is for, and then what becomes of them. Begin it by one of
-// the functions below. A length of time that protobuf cannot hold is cut to
-// what it can, which AddFault() refuses.
+// the functions below. Of what excludes each other (two effects; a pause and a
+// freeze; Nth() and Skip()), the last one counts. A length of time that
+// protobuf cannot hold is cut to what it can, which AddFault() refuses.
 class FaultBuilder {
  public:
   // What else must hold of a call.

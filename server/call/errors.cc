@@ -368,7 +368,7 @@ absl::Status InvalidRegionalRequest(absl::string_view endpoint,
 absl::Status TooManySessions(int64_t max_sessions) {
   return Make(absl::StatusCode::kResourceExhausted,
               absl::StrCat("Too many sessions: ", max_sessions,
-                           " are alive, the most that --max_sessions allows"));
+                           " are alive, the most that max_sessions allows"));
 }
 
 absl::Status ClockNotMoved(absl::string_view method, absl::string_view field,
@@ -405,9 +405,14 @@ absl::Status ConnectionCut() {
               "The connection was to be cut by a fault");
 }
 
+absl::Status CallReset() {
+  return absl::CancelledError(
+      "The emulator was reset while a fault held the "
+      "call.");
+}
+
 absl::Status FaultNotFound(absl::string_view name) {
-  return Make(absl::StatusCode::kNotFound,
-              absl::StrCat("Fault not found: ", name));
+  return ResourceNotFound("Fault", "spanner_session_emulator.v1.Fault", name);
 }
 
 absl::Status FaultExists(absl::string_view name) {

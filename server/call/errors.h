@@ -128,6 +128,8 @@ absl::Status DeadlineExpired();
 absl::Status ConnectionCut();
 
 // NOT_FOUND and ALREADY_EXISTS for faults, by name.
+// CANCELLED for a call that a fault held when all was reset.
+absl::Status CallReset();
 absl::Status FaultNotFound(absl::string_view name);
 absl::Status FaultExists(absl::string_view name);
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <iterator>
 #include <limits>
 
 #include "absl/strings/ascii.h"
@@ -26,6 +28,9 @@ constexpr double kMostSigma = 10;
 // Clients take 8 KiB of headers.
 constexpr size_t kMaxMetadataBytes = 4096;
 
+constexpr absl::string_view kHeaderNameProblem =
+    "must be of letters, digits, `-`, `_` and `.`";
+
 // What one match draws, and, for pauses, from where on.
 constexpr uint64_t kDrawProbability = 0;
 constexpr uint64_t kDrawPause = 1;
@@ -44,11 +49,51 @@ double ToUnit(uint64_t draw) {
 }
 
 bool IsHeaderName(absl::string_view name) {
-  return !name.empty() && !absl::StartsWith(name, "grpc-") &&
+  return !name.empty() &&
          std::all_of(name.begin(), name.end(), [](unsigned char c) {
            return absl::ascii_isdigit(c) || absl::ascii_islower(c) ||
                   c == '-' || c == '_' || c == '.';
          });
+}
+
+// Whether a name is for HTTP and gRPC themselves, which break, and in one case
+// crash, where somebody else uses it.
+bool IsReserved(absl::string_view name) {
+  static constexpr absl::string_view kReserved[] = {"connection",
+                                                    "content-encoding",
+                                                    "content-length",
+                                                    "content-type",
+                                                    "date",
+                                                    "host",
+                                                    "keep-alive",
+                                                    "lb-cost-bin",
+                                                    "lb-token",
+                                                    "proxy-connection",
+                                                    "te",
+                                                    "trailer",
+                                                    "transfer-encoding",
+                                                    "upgrade",
+                                                    "user-agent"};
+  return absl::StartsWith(name, "grpc") ||
+         absl::StartsWith(name, "endpoint-load-metrics") ||
+         std::find(std::begin(kReserved), std::end(kReserved), name) !=
+             std::end(kReserved);
+}
+
+bool HasField(const google::protobuf::MethodDescriptor& method,
+              const std::string& name) {
+  return method.input_type()->FindFieldByName(name) != nullptr;
+}
+
+bool NamesSession(const google::protobuf::MethodDescriptor& method) {
+  const auto* field = method.input_type()->FindFieldByName("session");
+  return method.name() == "GetSession" || method.name() == "DeleteSession" ||
+         (field != nullptr &&
+          field->type() == google::protobuf::FieldDescriptor::TYPE_STRING);
+}
+
+bool HasStatement(const google::protobuf::MethodDescriptor& method) {
+  return HasField(method, "sql") || HasField(method, "statements");
 }
 
 }  // namespace
@@ -95,10 +140,49 @@ class FaultReader {
                            "ask_for_commit_retry, hide_transaction, pause, "
                            "freeze and freeze_each_message");
     }
-    return absl::OkStatus();
+    return CheckMethods(proto);
   }
 
  private:
+  // What no call of the methods could ever match is a mistake.
+  absl::Status CheckMethods(const v1::Fault& proto) const {
+    using Method = google::protobuf::MethodDescriptor;
+    absl::Status status;
+    const auto need = [&](bool asked_for, absl::string_view field,
+                          absl::string_view what,
+                          const std::function<bool(const Method&)>& fits) {
+      if (!asked_for || !status.ok() || fault_.methods_.empty()) return;
+      const auto* pool = google::protobuf::DescriptorPool::generated_pool();
+      if (std::any_of(fault_.methods_.begin(), fault_.methods_.end(),
+                      [&](const std::string& name) {
+                        return fits(*pool->FindMethodByName(name));
+                      })) {
+        return;
+      }
+      status = InvalidScript("match.methods",
+                             absl::StrCat("must have one that ", what,
+                                          ", where there is ", field));
+    };
+    const Match& match = proto.match();
+    need(proto.after_messages() > 0, "after_messages", "streams",
+         [](const Method& m) { return m.server_streaming(); });
+    need(!match.session().empty(), "match.session", "names a session",
+         NamesSession);
+    need(proto.status() == v1::Fault::SESSION_NOT_FOUND, "SESSION_NOT_FOUND",
+         "names a session", NamesSession);
+    need(match.statement_case() != Match::STATEMENT_NOT_SET,
+         "a statement in match", "has statements", HasStatement);
+    need(!match.request_tag().empty() || !match.transaction_tag().empty(),
+         "a tag in match", "has request_options",
+         [](const Method& m) { return HasField(m, "request_options"); });
+    need(proto.ask_for_commit_retry(), "ask_for_commit_retry", "is Commit",
+         [](const Method& m) { return m.name() == "Commit"; });
+    need(proto.hide_transaction(), "hide_transaction",
+         "can begin a transaction",
+         [](const Method& m) { return HasField(m, "transaction"); });
+    return status;
+  }
+
   absl::Status ReadMatch(const Match& match) {
     for (int i = 0; i < match.methods_size(); ++i) {
       if (!ReadMethod(match.methods(i))) {
@@ -134,12 +218,12 @@ class FaultReader {
     if (absl::Status s = ReadStatement(match); !s.ok()) return s;
     for (int i = 0; i < match.headers_size(); ++i) {
       const v1::Fault::Header& header = match.headers(i);
-      if (header.name().empty()) {
+      std::string name = absl::AsciiStrToLower(header.name());
+      if (!IsHeaderName(name) && name != ":authority") {
         return InvalidScript(absl::StrCat("match.headers[", i, "].name"),
-                             "must not be empty");
+                             kHeaderNameProblem);
       }
-      fault_.headers_.emplace_back(absl::AsciiStrToLower(header.name()),
-                                   header.value());
+      fault_.headers_.emplace_back(std::move(name), header.value());
     }
     if (match.has_nth() && match.nth() < 1) {
       return InvalidScript("match.nth", "must be at least 1");
@@ -329,12 +413,12 @@ class FaultReader {
       return s;
     }
     for (int i = 0; i < proto.removed_headers_size(); ++i) {
-      if (proto.removed_headers(i).empty()) {
+      std::string name = absl::AsciiStrToLower(proto.removed_headers(i));
+      if (!IsHeaderName(name)) {
         return InvalidScript(absl::StrCat("removed_headers[", i, "]"),
-                             "must not be empty");
+                             kHeaderNameProblem);
       }
-      metadata.removed.push_back(
-          absl::AsciiStrToLower(proto.removed_headers(i)));
+      metadata.removed.push_back(std::move(name));
     }
     return absl::OkStatus();
   }
@@ -348,8 +432,12 @@ class FaultReader {
       const std::string name = absl::AsciiStrToLower(headers[i].name());
       if (!IsHeaderName(name)) {
         return InvalidScript(absl::StrCat(field, "[", i, "].name"),
-                             "must be of letters, digits, `-`, `_` and `.`, "
-                             "and not begin with grpc-");
+                             kHeaderNameProblem);
+      }
+      if (IsReserved(name)) {
+        return InvalidScript(absl::StrCat(field, "[", i, "].name"),
+                             "must be another: this one is for HTTP or gRPC "
+                             "itself");
       }
       std::string value = headers[i].value();
       const bool is_binary = absl::EndsWith(name, "-bin");
@@ -362,6 +450,11 @@ class FaultReader {
                              is_binary ? "must be base64, as the name ends "
                                          "with -bin"
                                        : "must be printable ASCII");
+      }
+      if (!is_binary && absl::StripAsciiWhitespace(value) != value) {
+        return InvalidScript(absl::StrCat(field, "[", i, "].value"),
+                             "must not begin or end with a blank: some clients "
+                             "would drop it");
       }
       bytes += name.size() + value.size();
       if (bytes > kMaxMetadataBytes) {

@@ -41,7 +41,7 @@ absl::StatusOr<std::vector<FaultRegistry::Entry>> FaultRegistry::Add(
     }
     added.push_back(Insert(std::move(fault)));
   }
-  UpdateActive();
+  UpdateCandidates();
   return added;
 }
 
@@ -60,10 +60,13 @@ std::string FaultRegistry::NewName() {
   return name;
 }
 
-void FaultRegistry::UpdateActive() {
-  set_active(std::any_of(items_.begin(), items_.end(), [](const auto& item) {
-    return !item.second.spent();
-  }));
+void FaultRegistry::UpdateCandidates() {
+  auto candidates = std::make_shared<Candidates>();
+  for (const auto& [number, item] : items_) {
+    if (!item.spent()) candidates->push_back({number, item.fault});
+  }
+  set_active(!candidates->empty());
+  candidates_ = std::move(candidates);
 }
 
 FaultRegistry::Entry FaultRegistry::ToEntry(int64_t number,
@@ -111,7 +114,7 @@ bool FaultRegistry::Delete(absl::string_view name) {
     group = it->second.group;
     items_.erase(it);
     numbers_.erase(name);
-    UpdateActive();
+    UpdateCandidates();
   }
   waits_.Close(*group);
   return true;
@@ -138,21 +141,23 @@ int64_t FaultRegistry::DeleteAll(const Scope& scope) {
   {
     MutexLock lock(&mu_);
     groups = Clear(scope);
-    UpdateActive();
+    UpdateCandidates();
   }
   for (const auto& group : groups) waits_.Close(*group);
   return static_cast<int64_t>(groups.size());
 }
 
-void FaultRegistry::Restore() {
+void FaultRegistry::Reset(const Scope& scope) {
   Groups groups;
   {
     MutexLock lock(&mu_);
-    groups = Clear(Scope());
-    for (const auto& fault : first_) Insert(fault);
-    UpdateActive();
+    groups = Clear(scope);
+    if (scope.is_everything()) {
+      for (const auto& fault : first_) Insert(fault);
+    }
+    UpdateCandidates();
   }
-  for (const auto& group : groups) waits_.Close(*group);
+  for (const auto& group : groups) waits_.CallOff(*group);
 }
 
 std::optional<int64_t> FaultRegistry::Release(absl::string_view name) {
@@ -178,16 +183,30 @@ void FaultRegistry::SetSeed(int64_t seed) {
 
 std::vector<AppliedFault> FaultRegistry::Apply(FaultCall& call,
                                                ReplyMetadata& metadata) {
+  std::shared_ptr<const Candidates> candidates;
+  {
+    MutexLock lock(&mu_);
+    candidates = candidates_;
+  }
+  // Without the lock: statements can be long.
+  std::vector<int64_t> matching;
+  for (const Candidate& candidate : *candidates) {
+    if (candidate.fault->Matches(call)) matching.push_back(candidate.number);
+  }
   std::vector<AppliedFault> applied;
+  if (matching.empty()) return applied;
   bool paused = false;
   bool frozen = false;
   bool has_metadata = false;
   bool has_effect = false;
   bool spent = false;
   MutexLock lock(&mu_);
-  for (auto& [number, item] : items_) {
+  for (const int64_t number : matching) {
+    // Another thread may have deleted it or used it up.
+    const auto it = items_.find(number);
+    if (it == items_.end() || it->second.spent()) continue;
+    Item& item = it->second;
     const Fault& fault = *item.fault;
-    if (item.spent() || !fault.Matches(call)) continue;
     // It counts in any case: what other faults do makes no difference to it.
     const FaultDraws draws = {.seed = seed_, .match = ++item.match_count};
     const bool applies = fault.has_effect() || (fault.pauses() && !paused) ||
@@ -204,7 +223,7 @@ std::vector<AppliedFault> FaultRegistry::Apply(FaultCall& call,
     applied.push_back(
         {.fault = item.fault, .group = item.group, .draws = draws});
   }
-  if (spent) UpdateActive();
+  if (spent) UpdateCandidates();
   return applied;
 }
 
@@ -218,9 +237,13 @@ Reply FaultRegistry::Answer(Call& call) {
   }
   call.reply_metadata =
       std::make_unique<const ReplyMetadata>(std::move(metadata));
-  return Reply::Stream(std::make_unique<FaultSource>(
+  auto source = std::make_unique<FaultSource>(
       &call, &environment_, &waits_, std::move(applied),
-      std::string(fault_call.transaction_id())));
+      std::string(fault_call.transaction_id()));
+  // The call gets its entry in the journal when this is done. Whoever finds it
+  // there finds it held, and can release it.
+  source->Prime();
+  return Reply::Stream(std::move(source));
 }
 
 }  // namespace spanner_session_emulator

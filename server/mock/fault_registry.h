@@ -55,8 +55,10 @@ class FaultRegistry final : public Interceptor {
   // The same for those whose scope lies inside of this one; returns how many.
   // For all of them, names that are given and the seed begin anew as well.
   int64_t DeleteAll(const Scope& scope);
-  // Deletes all, and brings those back that were there at first, without hits.
-  void Restore();
+  // Deletes those whose scope lies inside of this one. The calls that they hold
+  // end with CANCELLED. For all of them, those that were there at first come
+  // back, without hits, and the seed is 0.
+  void Reset(const Scope& scope);
   // Lets the calls go that a fault holds, and returns how many there were;
   // nothing if there is no such fault.
   std::optional<int64_t> Release(absl::string_view name);
@@ -83,6 +85,11 @@ class FaultRegistry final : public Interceptor {
     }
   };
   using Items = std::map<int64_t, Item>;
+  struct Candidate {
+    int64_t number;
+    std::shared_ptr<const Fault> fault;
+  };
+  using Candidates = std::vector<Candidate>;
   using Groups = std::vector<std::shared_ptr<Waits::Group>>;
 
   Entry Insert(std::shared_ptr<const Fault> fault)
@@ -93,7 +100,8 @@ class FaultRegistry final : public Interceptor {
   Items::const_iterator At(absl::string_view name) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::string NewName() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void UpdateActive() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // To be called when there are others, or when one is used up.
+  void UpdateCandidates() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Those that are applied to the call, with their headers and trailers.
   std::vector<AppliedFault> Apply(FaultCall& call, ReplyMetadata& metadata);
 
@@ -106,6 +114,8 @@ class FaultRegistry final : public Interceptor {
   int64_t last_number_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t last_name_ ABSL_GUARDED_BY(mu_) = 0;
   Items items_ ABSL_GUARDED_BY(mu_);  // By number.
+  // Those that are not used up, by number, for a look at them without the lock.
+  std::shared_ptr<const Candidates> candidates_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<std::string, int64_t> numbers_ ABSL_GUARDED_BY(mu_);
 };
 

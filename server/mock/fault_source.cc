@@ -25,6 +25,9 @@ std::unique_ptr<google::protobuf::Message> WithoutTransaction(
   };
   clear(dynamic_cast<api::ResultSet*>(copy.get()));
   clear(dynamic_cast<api::PartialResultSet*>(copy.get()));
+  if (auto* response = dynamic_cast<api::PartitionResponse*>(copy.get())) {
+    response->clear_transaction();
+  }
   if (auto* batch = dynamic_cast<api::ExecuteBatchDmlResponse*>(copy.get())) {
     for (api::ResultSet& result : *batch->mutable_result_sets()) clear(&result);
   }
@@ -47,28 +50,24 @@ FaultSource::FaultSource(Call* call, const FaultEnvironment* environment,
     come_[i] = true;
     AddDue(faults_[i]);
   }
-  // The call gets its entry in the journal when this is done. Whoever finds it
-  // there finds it held, and can release it.
-  if (due_.empty()) return;
-  const Due first = due_.front();
-  if (first.action == Action::kDelay) {
-    Delay(*first.fault);
-  } else if (first.fault->fault->proto().swallow()) {
-    Effect(*first.fault);
-  } else {
-    return;
-  }
-  due_.pop_front();
+}
+
+void FaultSource::Prime() {
+  ReplyStep step = Next();
+  if (step.kind != ReplyStep::Kind::kWait) first_ = std::move(step);
 }
 
 ReplyStep FaultSource::Next() {
+  if (first_.has_value()) return *std::exchange(first_, std::nullopt);
   while (true) {
     if (wait_ != nullptr) {
       if (!wait_->is_over()) return ReplyStep::Wait();
       const bool shut_down = wait_->was_shut_down();
+      const bool called_off = wait_->was_called_off();
       wait_.reset();
-      if (shut_down) return ReplyStep::End(errors::ShuttingDown());
-      if (swallowed_) return ReplyStep::End(errors::DeadlineExpired());
+      if (shut_down) return End(errors::ShuttingDown());
+      if (called_off) return End(errors::CallReset());
+      if (swallowed_) return End(errors::DeadlineExpired());
     }
     if (!due_.empty()) {
       const Due due = due_.front();
@@ -76,8 +75,7 @@ ReplyStep FaultSource::Next() {
       if (due.action == Action::kDelay) {
         Delay(*due.fault);
       } else if (auto end = Effect(*due.fault)) {
-        held_.reset();
-        source_.reset();
+        DropReply();
         return *std::move(end);
       }
       continue;
@@ -92,6 +90,16 @@ ReplyStep FaultSource::Next() {
     if (hides_transaction_) HideTransaction();
     Arrive();
   }
+}
+
+ReplyStep FaultSource::End(absl::Status status) {
+  DropReply();
+  return ReplyStep::End(std::move(status));
+}
+
+void FaultSource::DropReply() {
+  held_.reset();
+  source_.reset();
 }
 
 void FaultSource::OnReady(std::function<void()> wake) {
@@ -146,11 +154,10 @@ std::optional<ReplyStep> FaultSource::Effect(const AppliedFault& applied) {
   const v1::Fault& fault = applied.fault->proto();
   switch (fault.effect_case()) {
     case v1::Fault::kError:
+      if (absl::IsAborted(applied.fault->error())) AbortTransaction();
       return ReplyStep::End(applied.fault->error());
     case v1::Fault::kStatus:
-      if (fault.status() == v1::Fault::ABORTED && !transaction_id_.empty()) {
-        environment_.store->AbortTransaction(call_.session(), transaction_id_);
-      }
+      if (fault.status() == v1::Fault::ABORTED) AbortTransaction();
       return ReplyStep::End(StatusOf(*applied.fault));
     case v1::Fault::kCutConnection:
       return ReplyStep::Cut(errors::ConnectionCut());
@@ -169,6 +176,11 @@ std::optional<ReplyStep> FaultSource::Effect(const AppliedFault& applied) {
       break;
   }
   return std::nullopt;
+}
+
+void FaultSource::AbortTransaction() {
+  if (transaction_id_.empty()) return;
+  environment_.store->AbortTransaction(call_.session(), transaction_id_);
 }
 
 void FaultSource::HideTransaction() {

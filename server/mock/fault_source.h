@@ -45,6 +45,9 @@ class FaultSource final : public ReplySource {
   FaultSource(Call* call, const FaultEnvironment* environment, Waits* waits,
               std::vector<AppliedFault> faults, std::string transaction_id);
 
+  // Goes on to the first step, or until a fault holds the call. Once, before
+  // anything else.
+  void Prime();
   ReplyStep Next() override;
   void OnReady(std::function<void()> wake) override;
 
@@ -62,6 +65,10 @@ class FaultSource final : public ReplySource {
   void Delay(AppliedFault& fault);
   // The end of the reply, if it is one.
   std::optional<ReplyStep> Effect(const AppliedFault& fault);
+  ReplyStep End(absl::Status status);
+  void DropReply();
+  // If the call has one that can be.
+  void AbortTransaction();
   absl::Status StatusOf(const Fault& fault) const;
   // Has the message that is held say nothing of a transaction.
   void HideTransaction();
@@ -72,7 +79,8 @@ class FaultSource final : public ReplySource {
   std::vector<AppliedFault> faults_;
   const std::string transaction_id_;
 
-  std::vector<bool> come_;  // Which faults have come over the call.
+  std::optional<ReplyStep> first_;  // That Prime() has come to.
+  std::vector<bool> come_;          // Which faults have come over the call.
   std::deque<Due> due_;
   int64_t pauses_ = 0;
   std::unique_ptr<Waits::Wait> wait_;

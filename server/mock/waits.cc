@@ -29,6 +29,11 @@ bool Waits::Wait::was_shut_down() const {
   return shut_down_;
 }
 
+bool Waits::Wait::was_called_off() const {
+  MutexLock lock(&waits_->mu_);
+  return called_off_;
+}
+
 void Waits::Wait::OnOver(std::function<void()> wake) {
   {
     MutexLock lock(&waits_->mu_);
@@ -46,6 +51,7 @@ std::unique_ptr<Waits::Wait> Waits::Begin(std::shared_ptr<Group> group,
   MutexLock lock(&mu_);
   if (wait->group_->closed) {
     wait->over_ = true;
+    wait->called_off_ = wait->group_->called_off;
   } else if (until == Never() && endless_shut_down_) {
     wait->over_ = wait->shut_down_ = true;
   } else {
@@ -81,6 +87,15 @@ int64_t Waits::Close(Group& group) {
     group.closed = true;
   }
   return Release(group);
+}
+
+int64_t Waits::CallOff(Group& group) {
+  {
+    MutexLock lock(&mu_);
+    group.closed = group.called_off = true;
+    for (Wait* wait : group.waits) wait->called_off_ = true;
+  }
+  return Close(group);
 }
 
 void Waits::ShutDownEndless() {

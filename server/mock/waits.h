@@ -33,6 +33,7 @@ class Waits {
     friend class Waits;
     std::set<Wait*> waits;  // Guarded by mu_, like all here.
     bool closed = false;
+    bool called_off = false;
   };
 
   // One call's wait; destroying it ends it. Must not outlive its Waits.
@@ -45,6 +46,8 @@ class Waits {
     bool is_over() const;
     // Whether it is over because all endless waits are.
     bool was_shut_down() const;
+    // Whether it is over because its group was called off.
+    bool was_called_off() const;
     // Has `wake` called once when it is over, be it at once, from any thread,
     // without any lock.
     void OnOver(std::function<void()> wake);
@@ -60,6 +63,7 @@ class Waits {
     // Guarded by waits_->mu_.
     bool over_ = false;
     bool shut_down_ = false;
+    bool called_off_ = false;
     std::function<void()> wake_;
   };
 
@@ -79,6 +83,8 @@ class Waits {
   int64_t Release(Group& group);
   // The same; and those that begin later end at once.
   int64_t Close(Group& group);
+  // The same, and all of them say that they were called off.
+  int64_t CallOff(Group& group);
 
   // Ends all endless waits, and those to come.
   void ShutDownEndless();

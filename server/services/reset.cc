@@ -40,14 +40,9 @@ absl::StatusOr<ResetResult> Reset(const Resettable& all,
     return options.parts.empty() ? takes_scope || !scoped : asked_for(part);
   };
   ResetResult result;
-  // First: the calls that they hold go on at once, and what these leave behind
-  // is to be reset as well.
+  // First: the calls that they hold end now, and leave nothing behind.
   if (resets(ResetPart::kFaults)) {
-    if (scoped) {
-      all.faults->DeleteAll(options.scope);
-    } else {
-      all.faults->Restore();
-    }
+    all.faults->Reset(options.scope);
     result.parts.push_back(ResetPart::kFaults);
   }
   if (resets(ResetPart::kClock)) {

@@ -30,7 +30,8 @@ enum class ResetPart {
   // All stubs are deleted. Without a scope, those of the start's script come
   // back, without hits.
   kStubs,
-  // All faults are deleted, which lets the calls go that they hold. Without a
+  // All faults are deleted; the calls that they hold end with CANCELLED.
+  // Without a
   // scope, those of the start's script come back, without hits, and the seed is
   // 0.
   kFaults,

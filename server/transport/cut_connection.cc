@@ -16,6 +16,7 @@ namespace spanner_session_emulator {
 bool CutConnection(absl::string_view peer) {
   const std::string wanted =
       absl::StrReplaceAll(peer, {{"%5B", "["}, {"%5D", "]"}});
+  if (wanted.empty()) return false;  // As all that are no connections.
   bool cut = false;
   DIR* const files = opendir("/proc/self/fd");
   if (files == nullptr) return false;

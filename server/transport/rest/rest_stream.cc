@@ -1,6 +1,8 @@
 #include "server/transport/rest/rest_stream.h"
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/transport/rest/rest_error.h"
 
@@ -59,8 +61,11 @@ HttpHeaders RestCall::TakeHeaders(int http_status) {
     std::erase_if(headers_, [metadata](const auto& header) {
       return metadata->Removes(absl::AsciiStrToLower(header.first));
     });
-    headers_.insert(headers_.end(), metadata->headers.begin(),
-                    metadata->headers.end());
+    for (const auto& [name, value] : metadata->headers) {
+      headers_.emplace_back(name, absl::EndsWith(name, "-bin")
+                                      ? absl::Base64Escape(value)
+                                      : value);
+    }
   }
   return std::move(headers_);
 }

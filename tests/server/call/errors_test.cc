@@ -155,7 +155,7 @@ TEST(ErrorsTest, EveryErrorOfTheCatalogue) {
             "metadata { key: \"location\" value: \"here\" }"},
            {"TooManySessions", errors::TooManySessions(5),
             StatusCode::kResourceExhausted,
-            "Too many sessions: 5 are alive, the most that --max_sessions "
+            "Too many sessions: 5 are alive, the most that max_sessions "
             "allows",
             ""},
            {"ClockNotMoved",

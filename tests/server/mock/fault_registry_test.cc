@@ -568,6 +568,55 @@ TEST_F(FaultRegistryTest, WhatIsHeldAtOnceIsHeldBeforeItsReplyIsAskedFor) {
   EXPECT_EQ(registry_.Find("faults/2")->held_call_count, 1);
   EXPECT_EQ(registry_.Release("faults/2"), 1);
   EXPECT_EQ(swallowed->Go(), "DEADLINE_EXCEEDED");
+  Add(R"({"match": {"methods": ["GetSession"]}, "when": "AFTER",
+          "freeze": true})");
+  api::GetSessionRequest get;
+  get.set_name(session_);
+  const auto answered = Start("GetSession", get);
+  EXPECT_EQ(handled_, 2);
+  EXPECT_EQ(registry_.Release("faults/3"), 1);
+  EXPECT_EQ(answered->Go(), "message OK");
+  EXPECT_EQ(handled_, 2);
+}
+
+TEST_F(FaultRegistryTest, AResetEndsWhatIsHeld) {
+  Add(R"({"match": {"methods": ["Commit"]}, "freeze": true})");
+  Add(R"({"match": {"methods": ["Read"]}, "swallow": true})");
+  Add(R"({"match": {"methods": ["GetSession"]}, "when": "AFTER",
+          "pause": {"fixed": "3600s"}})");
+  const auto frozen = Start("Commit", Of<api::CommitRequest>());
+  EXPECT_EQ(frozen->Go(), "wait");
+  const auto swallowed = Start("Read", Of<api::ReadRequest>());
+  EXPECT_EQ(swallowed->Go(), "wait");
+  api::GetSessionRequest get;
+  get.set_name(session_);
+  const auto paused = Start("GetSession", get);
+  EXPECT_EQ(paused->Go(), "wait");
+  EXPECT_EQ(handled_, 1);
+  registry_.Reset(Scope::Parse("projects/q").value());
+  EXPECT_EQ(frozen->woken, 0);
+  registry_.Reset(Scope());
+  for (Running* held : {frozen.get(), swallowed.get(), paused.get()}) {
+    EXPECT_EQ(held->woken, 1);
+    EXPECT_EQ(held->Go(), "CANCELLED");
+  }
+  EXPECT_EQ(handled_, 1);
+  EXPECT_EQ(Get(), "message OK");
+}
+
+TEST_F(FaultRegistryTest, AnAbortedErrorAbortsTheTransaction) {
+  Add(R"({"match": {"methods": ["Commit"]}, "times": 1,
+          "error": {"code": "ABORTED", "message": "Mine."}})");
+  const SessionName name = SessionName::Parse(session_).value();
+  TransactionGrant grant;
+  ASSERT_TRUE(
+      store_.UseTransactions(name, [&](SessionTransactions& transactions) {
+        transactions.Begin({.kind = TransactionKind::kReadWrite}, false, grant);
+      }));
+  auto commit = Of<api::CommitRequest>();
+  commit.set_transaction_id(grant.id);
+  EXPECT_EQ(Run("Commit", commit), "ABORTED");
+  EXPECT_FALSE(store_.AbortTransaction(name, grant.id));  // It is already.
 }
 
 TEST_F(FaultRegistryTest, BeforeTheHandlerNothingIsLookedAtInAFreeze) {

@@ -58,7 +58,9 @@ TEST(FaultTest, WhatIsWrongIsNamed) {
       {R"({"swallow": true, "match": {"sqlPattern": "("}})",
        "match.sql_pattern must be a regular expression"},
       {R"({"swallow": true, "match": {"headers": [{"value": "x"}]}})",
-       "match.headers[0].name must not be empty"},
+       "match.headers[0].name must be of"},
+      {R"({"swallow": true, "match": {"headers": [{"name": "é"}]}})",
+       "match.headers[0].name must be of"},
       {R"({"swallow": true, "match": {"nth": 0}})",
        "match.nth must be at least 1"},
       {R"({"swallow": true, "match": {"skip": -1}})",
@@ -111,7 +113,36 @@ TEST(FaultTest, WhatIsWrongIsNamed) {
        "trailers[0].value must be printable"},
       {R"({"trailers": [{"name": "a-bin", "value": "%"}]})",
        "trailers[0].value must be base64"},
-      {R"({"removedHeaders": [""]})", "removed_headers[0] must not be empty"},
+      {R"({"headers": [{"name": "grpclb_client_stats", "value": "a"}]})",
+       "headers[0].name must be another"},
+      {R"({"trailers": [{"name": "Transfer-Encoding", "value": "chunked"}]})",
+       "trailers[0].name must be another"},
+      {R"({"headers": [{"name": "content-length", "value": "0"}]})",
+       "headers[0].name must be another"},
+      {R"({"headers": [{"name": "a", "value": "a "}]})",
+       "headers[0].value must not begin or end with a blank"},
+      {R"({"removedHeaders": [""]})", "removed_headers[0] must be of"},
+      {R"({"removedHeaders": ["a b"]})", "removed_headers[0] must be of"},
+      // What can never match.
+      {R"({"swallow": true, "afterMessages": 1, "match": {"methods":
+          ["Commit", "Read"]}})",
+       "match.methods must have one that streams, where there is "
+       "after_messages"},
+      {R"({"status": "SESSION_NOT_FOUND", "match": {"methods":
+          ["CreateSession", "ListSessions"]}})",
+       "match.methods must have one that names a session"},
+      {R"({"swallow": true, "match": {"methods": ["CreateSession"], "session":
+          "projects/p/instances/i/databases/d/sessions/s"}})",
+       "match.methods must have one that names a session"},
+      {R"({"swallow": true, "match": {"methods": ["Commit"], "sql": "S"}})",
+       "match.methods must have one that has statements"},
+      {R"({"swallow": true, "match": {"methods": ["GetSession"],
+          "requestTag": "x"}})",
+       "match.methods must have one that has request_options"},
+      {R"({"askForCommitRetry": true, "match": {"methods": ["Rollback"]}})",
+       "match.methods must have one that is Commit"},
+      {R"({"hideTransaction": true, "match": {"methods": ["Commit"]}})",
+       "match.methods must have one that can begin a transaction"},
   };
   for (const Row& row : rows) {
     const auto fault = TryFault(row.json);
@@ -122,6 +153,22 @@ TEST(FaultTest, WhatIsWrongIsNamed) {
   EXPECT_FALSE(TryFault(absl::StrCat(R"({"headers": [{"name": "a", "value": ")",
                                      std::string(5000, 'x'), "\"}]}"))
                    .ok());
+}
+
+TEST(FaultTest, OneMethodThatCanMatchIsEnough) {
+  for (const char* json :
+       {R"({"swallow": true, "afterMessages": 1, "match": {"methods":
+            ["Commit", "ExecuteStreamingSql"]}})",
+        R"({"status": "SESSION_NOT_FOUND", "match": {"methods":
+            ["CreateSession", "GetSession"]}})",
+        R"({"status": "SESSION_NOT_FOUND", "match": {"methods": ["Commit"]}})",
+        R"({"swallow": true, "match": {"methods": ["ExecuteBatchDml"],
+            "sql": "S", "requestTag": "x"}})",
+        R"({"askForCommitRetry": true, "match": {"methods": ["Commit"]}})",
+        R"({"hideTransaction": true, "match": {"methods": ["Read"]}})"}) {
+    const auto fault = TryFault(json);
+    EXPECT_TRUE(fault.ok()) << fault.status();
+  }
 }
 
 TEST(FaultTest, WhenDependsOnTheStream) {

@@ -395,6 +395,34 @@ TEST_P(FaultServiceTest, HeadersAndTrailersComeAndGo) {
               Contains(Pair("x-last-bin", "\x01\x02")));
 }
 
+TEST_P(FaultServiceTest, AResetLeavesNothingOfWhatWasHeld) {
+  ASSERT_THAT(Create("match { methods: 'CreateSession' } freeze: true", "ice"),
+              IsOk());
+  absl::Status status;
+  std::thread thread([&] {
+    status =
+        SpannerClient(MakeCaller(*emulator_, GetParam())).Create().status();
+  });
+  const bool held = Holds(1, "faults/ice");
+  EXPECT_THAT(emulator_->Reset(), IsOk());
+  thread.join();
+  ASSERT_TRUE(held);
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kCancelled,
+                               "The emulator was reset while a fault held the "
+                               "call."));
+  EXPECT_EQ(emulator_->sessions().TotalCounts().regular.live, 0);
+}
+
+TEST_P(FaultServiceTest, BinaryHeadersAreBase64WhereTheyAreText) {
+  ASSERT_THAT(Create("headers { name: 'x-test-bin' value: 'AAEC/w==' }"),
+              IsOk());
+  EXPECT_THAT(Get(), IsOk());
+  if (GetParam() != Transport::kRest) return;
+  EXPECT_EQ(Fetch(emulator_->http_port(), "GET", absl::StrCat("/v1/", session_))
+                .header("x-test-bin"),
+            "AAEC/w==");
+}
+
 TEST_P(FaultServiceTest, ACommitIsAskedForAgain) {
   const auto created = SpannerClient(MakeCaller(*emulator_, GetParam()))
                            .Create("multiplexed: true");

@@ -379,7 +379,7 @@ TEST_P(GrpcErrorsTest, NoRoomUnderTheCap) {
     EXPECT_THAT(answer,
                 StatusIs(kResourceExhausted,
                          "Too many sessions: 1 are alive, the most that "
-                         "--max_sessions allows"));
+                         "max_sessions allows"));
     ExpectWellFormed(answer, nullptr);
   }
 }
