@@ -1,6 +1,7 @@
 #include "server/mock/journal_filter.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <iterator>
 #include <memory>
@@ -17,9 +18,13 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/time.h"
+#include "google/protobuf/descriptor.h"
+#include "server/call/descriptors.h"
 #include "server/mock/requests.h"
 #include "server/mock/script.h"
+#include "server/mock/statement_match.h"
 #include "server/mock/statement_text.h"
+#include "store/names.h"
 
 namespace spanner_session_emulator {
 
@@ -93,79 +98,133 @@ absl::string_view ProblemName(CallProblem problem) {
   return "";
 }
 
+constexpr absl::string_view kSpanner = "google.spanner.v1.Spanner";
+
 // By their numbers.
-constexpr absl::string_view kStatusNames[] = {"OK",
-                                              "CANCELLED",
-                                              "UNKNOWN",
-                                              "INVALID_ARGUMENT",
-                                              "DEADLINE_EXCEEDED",
-                                              "NOT_FOUND",
-                                              "ALREADY_EXISTS",
-                                              "PERMISSION_DENIED",
-                                              "RESOURCE_EXHAUSTED",
-                                              "FAILED_PRECONDITION",
-                                              "ABORTED",
-                                              "OUT_OF_RANGE",
-                                              "UNIMPLEMENTED",
-                                              "INTERNAL",
-                                              "UNAVAILABLE",
-                                              "DATA_LOSS",
-                                              "UNAUTHENTICATED"};
+const std::vector<std::string>& StatusNames() {
+  static const auto* const names = [] {
+    constexpr int kLast = static_cast<int>(absl::StatusCode::kUnauthenticated);
+    auto* all = new std::vector<std::string>;
+    for (int code = 0; code <= kLast; ++code) {
+      all->push_back(
+          absl::StatusCodeToString(static_cast<absl::StatusCode>(code)));
+    }
+    return all;
+  }();
+  return *names;
+}
 
 Texts StatusName(const JournalEntry& entry) {
   if (!entry.ended()) return {};
-  return {kStatusNames[static_cast<size_t>(entry.end()->status.code())]};
+  return {StatusNames()[static_cast<size_t>(entry.end()->status.code())]};
 }
 
-// What `:` asks for.
+// What `:` asks for, but before a `*`.
 enum class Colon { kNothing, kPrefix, kContains, kLiesIn };
+
+// Returns what was expected in the place of a value that no call can have, or
+// nothing. `is_whole`: the value is not only the beginning of a name.
+using Check = std::string (*)(const std::string& value, bool is_whole);
+
+// A short name is soon misspelt; one in full may be that of an unknown method.
+std::string CheckMethod(const std::string& value, bool is_whole) {
+  if (!is_whole || value.find_first_of("./") != std::string::npos) return "";
+  NeedDescriptors();
+  const auto* service =
+      google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
+          std::string(kSpanner));
+  if (service != nullptr && service->FindMethodByName(value) != nullptr) {
+    return "";
+  }
+  return absl::StrCat("a method of ", kSpanner, ", or any by its full name");
+}
+
+// Where nothing is named, the name is empty.
+std::string CheckDatabase(const std::string& value, bool is_whole) {
+  if (value.empty() ||
+      (is_whole ? DatabaseName::Parse(value).ok() : Scope::Parse(value).ok())) {
+    return "";
+  }
+  return std::string(is_whole ? DatabaseName::kPattern : Scope::kPattern);
+}
+
+std::string CheckSession(const std::string& value, bool is_whole) {
+  if (value.empty() || SessionName::Parse(value).ok() ||
+      (!is_whole && Scope::Parse(value).ok())) {
+    return "";
+  }
+  return is_whole
+             ? std::string(SessionName::kPattern)
+             : absl::StrCat(Scope::kPattern, " or ", SessionName::kPattern);
+}
+
+template <typename Strings>
+std::string CheckOneOf(const Strings& strings, const std::string& value) {
+  if (std::find(std::begin(strings), std::end(strings), value) !=
+      std::end(strings)) {
+    return "";
+  }
+  return absl::StrCat("one of ", absl::StrJoin(strings, ", "));
+}
+
+std::string CheckStatus(const std::string& value, bool) {
+  return CheckOneOf(StatusNames(), value);
+}
+
+std::string CheckState(const std::string& value, bool) {
+  return CheckOneOf(std::array{"OPEN", "ENDED"}, value);
+}
+
+std::string CheckProtocol(const std::string& value, bool) {
+  return CheckOneOf(std::array{"GRPC", "REST"}, value);
+}
+
+std::string CheckProblem(const std::string& value, bool) {
+  return CheckOneOf(std::array{"MALFORMED", "UNKNOWN_METHOD"}, value);
+}
 
 struct TextField {
   absl::string_view name;
   Colon colon;
   Texts (*texts)(JournalFacts&);
+  Check check = nullptr;  // Null: any value makes sense.
   bool is_sql = false;
-  // If there are any, the values that there are.
-  std::vector<absl::string_view> values = {};
+  bool is_state = false;
 };
 
 const std::vector<TextField>& TextFields() {
   static const auto* const fields = new std::vector<TextField>{
       {"method", Colon::kPrefix,
-       [](JournalFacts& facts) { return MethodNames(facts.entry().method()); }},
+       [](JournalFacts& facts) { return MethodNames(facts.entry().method()); },
+       CheckMethod},
       {"database", Colon::kLiesIn,
-       [](JournalFacts& facts) { return OneText(facts.entry().database()); }},
+       [](JournalFacts& facts) { return OneText(facts.entry().database()); },
+       CheckDatabase},
       {"session", Colon::kLiesIn,
-       [](JournalFacts& facts) { return OneText(facts.entry().session()); }},
-      {"status",
-       Colon::kNothing,
+       [](JournalFacts& facts) { return OneText(facts.entry().session()); },
+       CheckSession},
+      {"status", Colon::kNothing,
        [](JournalFacts& facts) { return StatusName(facts.entry()); },
-       false,
-       {std::begin(kStatusNames), std::end(kStatusNames)}},
-      {"state",
-       Colon::kNothing,
+       CheckStatus},
+      {"state", Colon::kNothing,
        [](JournalFacts& facts) {
          return OneText(facts.entry().ended() ? "ENDED" : "OPEN");
        },
-       false,
-       {"OPEN", "ENDED"}},
-      {"protocol",
-       Colon::kNothing,
+       CheckState, false, true},
+      {"protocol", Colon::kNothing,
        [](JournalFacts& facts) {
          return OneText(
              facts.entry().protocol() == CallProtocol::kGrpc ? "GRPC" : "REST");
        },
-       false,
-       {"GRPC", "REST"}},
-      {"problem",
-       Colon::kNothing,
+       CheckProtocol},
+      {"problem", Colon::kNothing,
        [](JournalFacts& facts) {
          return OneText(ProblemName(facts.entry().problem()));
        },
-       false,
-       {"MALFORMED", "UNKNOWN_METHOD"}},
+       CheckProblem},
       {"sql", Colon::kPrefix,
-       [](JournalFacts& facts) { return AllTexts(facts.statements()); }, true},
+       [](JournalFacts& facts) { return AllTexts(facts.statements()); },
+       nullptr, true},
       {"request_tag", Colon::kPrefix,
        [](JournalFacts& facts) { return OneText(facts.tags().request_tag); }},
       {"transaction_tag", Colon::kPrefix,
@@ -297,6 +356,8 @@ class Parser {
     if (all.ok() && !AtEnd()) return Error("AND, OR or the end");
     return all;
   }
+  // Whether there was a term about the state.
+  bool asks_for_state() const { return asks_for_state_; }
 
  private:
   // Bytes of the rest that a message shows.
@@ -342,14 +403,16 @@ class Parser {
                      "): expected ", expected));
   }
 
+  bool AtFactorsEnd() const { return AtEnd() || Rest()[0] == ')'; }
+
   absl::StatusOr<Predicate> Expression(int depth) {
     std::vector<Predicate> all;
     do {
       auto factor = Factor(depth);
       if (!factor.ok()) return factor;
       all.push_back(*std::move(factor));
-      if (TakeWord("AND") && AtEnd()) return Error("a term");
-    } while (!AtEnd() && Rest()[0] != ')');
+      if (TakeWord("AND") && AtFactorsEnd()) return Error("a term");
+    } while (!AtFactorsEnd());
     if (all.size() == 1) return std::move(all[0]);
     return Predicate([all = std::move(all)](JournalFacts& facts) {
       return std::all_of(all.begin(), all.end(),
@@ -397,10 +460,9 @@ class Parser {
     for (const TextField& field : TextFields()) {
       if (field.name == name) {
         position_ += name.size();
-        return TextComparison(field.colon, field.is_sql, field.values,
-                              [texts = field.texts](JournalFacts& facts) {
-                                return texts(facts);
-                              });
+        asks_for_state_ = asks_for_state_ || field.is_state;
+        return TextComparison(field.colon, field.is_sql, field.check,
+                              field.texts);
       }
     }
     for (const NumberField& field : kNumberFields) {
@@ -423,7 +485,7 @@ class Parser {
                                 absl::StrJoin(kJournalHeaders, ", ")));
     }
     position_ += name.size();
-    return TextComparison(Colon::kContains, false, {},
+    return TextComparison(Colon::kContains, false, nullptr,
                           [header](JournalFacts& facts) -> Texts {
                             const auto value = facts.entry().header(header);
                             if (!value.has_value()) return {};
@@ -432,28 +494,37 @@ class Parser {
   }
 
   template <typename GetTexts>
-  absl::StatusOr<Predicate> TextComparison(
-      Colon colon, bool is_sql, const std::vector<absl::string_view>& values,
-      GetTexts get) {
-    const std::optional<Operator> op = TakeOperator(
-        colon == Colon::kNothing
-            ? std::vector<Operator>{Operator::kNotEqual, Operator::kEqual}
-            : std::vector<Operator>{Operator::kNotEqual, Operator::kEqual,
-                                    Operator::kColon});
-    if (!op.has_value()) {
-      return Error(colon == Colon::kNothing ? "= or !=" : "=, != or :");
-    }
+  absl::StatusOr<Predicate> TextComparison(Colon colon, bool is_sql,
+                                           Check check, GetTexts get) {
+    const std::optional<Operator> op =
+        TakeOperator({Operator::kNotEqual, Operator::kEqual, Operator::kColon});
+    if (!op.has_value()) return Error("=, != or :");
     if (op == Operator::kColon && TakeStar()) {
       return Predicate(
           [get](JournalFacts& facts) { return !get(facts).empty(); });
     }
     const size_t at = position_;
+    if (op == Operator::kColon && colon == Colon::kNothing) return Error("*");
     auto value = TakeValue();
     if (!value.ok()) return value.status();
-    if (!values.empty() &&
-        std::find(values.begin(), values.end(), *value) == values.end()) {
+    std::string problem =
+        check == nullptr ? "" : check(*value, op != Operator::kColon);
+    if (op == Operator::kColon && is_sql) {
+      auto prefix = StatementMatch::Prefix(*value);
+      if (prefix.ok()) {
+        return Predicate(
+            [get, prefix = *std::move(prefix)](JournalFacts& facts) {
+              const Texts texts = get(facts);
+              return std::any_of(
+                  texts.begin(), texts.end(),
+                  [&](absl::string_view text) { return prefix.Matches(text); });
+            });
+      }
+      problem = "a statement, or how one begins";
+    }
+    if (!problem.empty()) {
       position_ = at;
-      return Error(absl::StrCat("one of ", absl::StrJoin(values, ", ")));
+      return Error(problem);
     }
     std::string wanted = is_sql ? FoldBlanks(*value) : *std::move(value);
     if (op == Operator::kColon) {
@@ -476,8 +547,14 @@ class Parser {
   absl::StatusOr<Predicate> NumberComparison(const NumberField& field) {
     const std::optional<Operator> op = TakeOperator(
         {Operator::kNotEqual, Operator::kAtMost, Operator::kAtLeast,
-         Operator::kEqual, Operator::kLess, Operator::kMore});
-    if (!op.has_value()) return Error("=, !=, <, <=, > or >=");
+         Operator::kEqual, Operator::kLess, Operator::kMore, Operator::kColon});
+    if (!op.has_value()) return Error("=, !=, <, <=, >, >= or :");
+    if (op == Operator::kColon) {
+      if (!TakeStar()) return Error("*");
+      return Predicate([number = field.number](JournalFacts& facts) {
+        return number(facts.entry()).has_value();
+      });
+    }
     const size_t at = position_;
     auto value = TakeValue();
     if (!value.ok()) return value.status();
@@ -548,7 +625,8 @@ class Parser {
   }
 
   absl::StatusOr<std::string> TakeValue() {
-    if (AtEnd()) return Error("a value");
+    // What begins with `=` was meant as another operator.
+    if (AtEnd() || Rest()[0] == '=') return Error("a value");
     const char quote = Rest()[0];
     if (quote == '"' || quote == '\'') return TakeQuoted(quote);
     size_t size = 0;
@@ -577,14 +655,17 @@ class Parser {
 
   const absl::string_view text_;
   size_t position_ = 0;
+  bool asks_for_state_ = false;
 };
 
 }  // namespace
 
 absl::StatusOr<JournalFilter> JournalFilter::Parse(absl::string_view text) {
-  auto matches = Parser(text).Parse();
+  Parser parser(text);
+  auto matches = parser.Parse();
   if (!matches.ok()) return matches.status();
   JournalFilter filter;
+  filter.asks_for_state_ = parser.asks_for_state();
   filter.matches_ = *std::move(matches);
   return filter;
 }

@@ -38,9 +38,12 @@ class JournalFilter {
   bool Matches(const JournalEntry& entry) const;
   // Whether all entries match.
   bool empty() const { return matches_ == nullptr; }
+  // Whether it has a term about the state of calls, which open calls may match.
+  bool asks_for_state() const { return asks_for_state_; }
 
  private:
   std::function<bool(JournalFacts&)> matches_;
+  bool asks_for_state_ = false;
 };
 
 }  // namespace spanner_session_emulator

@@ -61,7 +61,8 @@ TEST_F(JournalFilterTest, MethodByEitherName) {
               ElementsAre(1, 2));
   EXPECT_THAT(Matching("method:/v1"), ElementsAre(4));
   EXPECT_THAT(Matching("method != CreateSession"), ElementsAre(1, 2, 4));
-  EXPECT_THAT(Matching("method = create"), IsEmpty());
+  EXPECT_THAT(Matching("method = /v1/other"), IsEmpty());
+  EXPECT_THAT(Matching("method = some.Other"), IsEmpty());
 }
 
 TEST_F(JournalFilterTest, DatabaseAndSessionLieInAScope) {
@@ -73,10 +74,11 @@ TEST_F(JournalFilterTest, DatabaseAndSessionLieInAScope) {
   EXPECT_THAT(Matching(absl::StrCat("database:", kTestDatabase)),
               ElementsAre(1));
   EXPECT_THAT(Matching("database:projects/p"), ElementsAre(1, 2));
-  EXPECT_THAT(Matching("database:proj"), IsEmpty());
+  EXPECT_THAT(Matching("database:projects/q"), IsEmpty());
   EXPECT_THAT(Matching("session:projects/p"), ElementsAre(1));
   EXPECT_THAT(Matching(absl::StrCat("session = ", kTestSession)),
               ElementsAre(1));
+  EXPECT_THAT(Matching(absl::StrCat("session:", kTestSession)), ElementsAre(1));
   EXPECT_THAT(Matching("session:*"), ElementsAre(1));
   EXPECT_THAT(Matching("session = \"\""), ElementsAre(2));
 }
@@ -90,6 +92,22 @@ TEST_F(JournalFilterTest, StatusAndState) {
   EXPECT_THAT(Matching("status != OK"), ElementsAre(1, 3));
   EXPECT_THAT(Matching("state = OPEN"), ElementsAre(3));
   EXPECT_THAT(Matching("state = ENDED"), ElementsAre(1, 2));
+  EXPECT_TRUE(Filter("NOT (number = 1 state = OPEN)").asks_for_state());
+  EXPECT_FALSE(Filter("status = OK").asks_for_state());
+}
+
+TEST_F(JournalFilterTest, AStarAsksWhetherThereIsAnyValue) {
+  Record(journal_, {.problem = CallProblem::kMalformed});
+  Open(journal_, {});
+  for (const char* field :
+       {"status", "problem", "message_count", "end_time", "real_end_time"}) {
+    EXPECT_THAT(Matching(absl::StrCat(field, ":*")), ElementsAre(1)) << field;
+  }
+  for (const char* field : {"state", "protocol", "number", "start_time"}) {
+    EXPECT_THAT(Matching(absl::StrCat(field, ":*")), ElementsAre(1, 2))
+        << field;
+  }
+  EXPECT_THAT(Matching("NOT end_time:*"), ElementsAre(2));
 }
 
 TEST_F(JournalFilterTest, EveryStatusHasItsOwnName) {
@@ -140,6 +158,9 @@ TEST_F(JournalFilterTest, StatementsAndTags) {
   EXPECT_THAT(Matching("sql = \" SELECT 1\""), ElementsAre(1));
   EXPECT_THAT(Matching("sql:\"SELECT   1\""), ElementsAre(1, 2));
   EXPECT_THAT(Matching("sql = 'DELETE y'"), ElementsAre(3));
+  EXPECT_THAT(Matching("sql:SEL"), ElementsAre(1, 2));
+  EXPECT_THAT(Matching("sql:\"SEL \""), IsEmpty());  // A whole word.
+  EXPECT_THAT(Matching("sql:\"SELECT \""), ElementsAre(1, 2));
   EXPECT_THAT(Matching("sql:*"), ElementsAre(1, 2, 3));
   EXPECT_THAT(Matching("request_tag = a/b"), ElementsAre(1));
   EXPECT_THAT(Matching("request_tag:a"), ElementsAre(1));
@@ -207,10 +228,15 @@ TEST_F(JournalFilterTest, MistakesAreFoundWhereTheyAre) {
                         "method, database"));
   EXPECT_THAT(Problem("method > x"),
               HasSubstr("position 8 (\"> x\"): expected =, != or :"));
-  EXPECT_THAT(Problem("status:x"), HasSubstr("position 7 (\":x\"): expected = "
-                                             "or !="));
-  EXPECT_THAT(Problem("number:1"),
-              HasSubstr("position 7 (\":1\"): expected =, !=, <, <=, > or >="));
+  EXPECT_THAT(Problem("method == Commit"),
+              HasSubstr("position 9 (\"= Commit\"): expected a value"));
+  EXPECT_THAT(Problem("status:x"), HasSubstr("position 8 (\"x\"): expected *"));
+  EXPECT_THAT(Problem("number:1"), HasSubstr("position 8 (\"1\"): expected *"));
+  EXPECT_THAT(Problem("number x"),
+              HasSubstr("position 8 (\"x\"): expected =, !=, <, <=, >, >= or "
+                        ":"));
+  EXPECT_THAT(Problem("sql:''"), HasSubstr("position 5 (\"''\"): expected a "
+                                           "statement"));
   EXPECT_THAT(Problem("status = aborted"),
               HasSubstr("position 10 (\"aborted\"): expected one of OK, "));
   EXPECT_THAT(Problem("number = x"),
@@ -219,23 +245,41 @@ TEST_F(JournalFilterTest, MistakesAreFoundWhereTheyAre) {
               HasSubstr("position 12 (\"now\"): expected a time as"));
   EXPECT_THAT(Problem("method ="),
               HasSubstr("position 9 (its end): expected a value"));
-  EXPECT_THAT(Problem("method = \"x"),
+  EXPECT_THAT(Problem("stub   = \"x"),
               HasSubstr("position 12 (its end): expected a closing \""));
-  EXPECT_THAT(Problem("method = \"x\\"), HasSubstr("expected a closing \""));
-  EXPECT_THAT(Problem("method = x AND"),
+  EXPECT_THAT(Problem("stub   = \"x\\"), HasSubstr("expected a closing \""));
+  EXPECT_THAT(Problem("stub   = x AND"),
               HasSubstr("position 15 (its end): expected a term"));
-  EXPECT_THAT(Problem("method = x OR"), HasSubstr("expected a field"));
-  EXPECT_THAT(Problem("(method = x"),
+  EXPECT_THAT(Problem("stub   = x OR"), HasSubstr("expected a field"));
+  EXPECT_THAT(Problem("(stub   = x"),
               HasSubstr("position 12 (its end): expected AND, OR or )"));
-  EXPECT_THAT(Problem("method = x)"),
+  EXPECT_THAT(Problem("(stub   = x AND )"),
+              HasSubstr("position 17 (\")\"): expected a term"));
+  EXPECT_THAT(Problem("stub   = x)"),
               HasSubstr("position 11 (\")\"): expected AND, OR or the end"));
   EXPECT_THAT(Problem("headers.cookie:*"),
               HasSubstr("position 9 (\"cookie:*\"): expected a header that is "
                         "kept: authorization, "));
-  EXPECT_THAT(Problem("method = x \xf0\x9f\x98\x80"),
+  EXPECT_THAT(Problem("stub   = x \xf0\x9f\x98\x80"),
               HasSubstr("position 12 (\"\xf0\x9f\x98\x80\")"));
   EXPECT_EQ(JournalFilter::Parse("x").status().code(),
             absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(JournalFilterTest, ValuesThatNoCallCanHaveAreMistakes) {
+  EXPECT_THAT(Problem("method = Comit"),
+              HasSubstr("position 10 (\"Comit\"): expected a method of "
+                        "google.spanner.v1.Spanner, or any by its full name"));
+  EXPECT_THAT(Problem("NOT method != comit"), HasSubstr("(\"comit\")"));
+  EXPECT_THAT(Problem("database:p"),
+              HasSubstr("position 10 (\"p\"): expected empty (everything), "
+                        "projects/<project>, "));
+  EXPECT_THAT(Problem("database = projects/p"),
+              HasSubstr("position 12 (\"projects/p\"): expected projects/"));
+  EXPECT_THAT(Problem("session = s"),
+              HasSubstr("expected projects/<project>/instances/<instance>/"
+                        "databases/<database>/sessions/<session>"));
+  EXPECT_THAT(Problem("session:s"), HasSubstr("/sessions/<session>"));
 }
 
 TEST_F(JournalFilterTest, AnyTextCanBeQuoted) {
