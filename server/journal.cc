@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <limits>
+#include <cstdlib>
+#include <iostream>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -12,6 +13,18 @@
 #include "store/mutex.h"
 
 namespace spanner_session_emulator {
+namespace {
+
+// A mistake of the test's, which must not look like calls that did not come.
+JournalFilter FilterOf(const JournalCalls& calls) {
+  auto filter = JournalFilter::Parse(calls.filter());
+  if (filter.ok()) return *std::move(filter);
+  std::cerr << "JournalCalls: " << calls.filter() << " "
+            << filter.status().message() << std::endl;
+  std::abort();
+}
+
+}  // namespace
 
 JournalCalls AllCalls() { return JournalCalls(); }
 
@@ -67,34 +80,20 @@ JournalCalls& JournalCalls::After(int64_t number) {
   return AddTerm(absl::StrCat("number > ", number));
 }
 
-JournalCalls& JournalCalls::Open() {
-  open_ = true;
-  return AddTerm("state = OPEN");
-}
+JournalCalls& JournalCalls::Open() { return AddTerm("state = OPEN"); }
 
 std::vector<JournalEntry> JournalView::List(const JournalCalls& calls) const {
-  auto filter = JournalFilter::Parse(calls.filter());
-  if (!filter.ok()) return {};
-  constexpr size_t kAll = std::numeric_limits<size_t>::max();
-  return journal_
-      ->List({.filter = *std::move(filter),
-              .limit = kAll,
-              .max_request_bytes = kAll})
-      .entries;
+  return journal_->List({.filter = FilterOf(calls)}).entries;
 }
 
 int64_t JournalView::Count(const JournalCalls& calls) const {
-  const auto filter = JournalFilter::Parse(calls.filter());
-  return filter.ok() ? journal_->Count(*filter) : 0;
+  return journal_->Count(FilterOf(calls));
 }
 
 std::optional<JournalEntry> JournalView::Last(const JournalCalls& calls) const {
-  auto filter = JournalFilter::Parse(calls.filter());
-  if (!filter.ok()) return std::nullopt;
   std::vector<JournalEntry> entries =
       journal_
-          ->List(
-              {.filter = *std::move(filter), .limit = 1, .newest_first = true})
+          ->List({.filter = FilterOf(calls), .limit = 1, .newest_first = true})
           .entries;
   if (entries.empty()) return std::nullopt;
   return std::move(entries.front());
@@ -119,7 +118,7 @@ absl::StatusOr<std::vector<JournalEntry>> JournalView::WaitFor(
     CondVar rung;
     bool has_rung ABSL_GUARDED_BY(mu) = false;
   };
-  JournalReader reader(journal_, *std::move(filter), 0, calls.open_);
+  JournalReader reader(journal_, *std::move(filter), 0, false);
   std::vector<JournalEntry> entries;
   while (true) {
     while (static_cast<int64_t>(entries.size()) < count) {
@@ -139,14 +138,14 @@ absl::StatusOr<std::vector<JournalEntry>> JournalView::WaitFor(
     MutexLock lock(&bell->mu);
     if (!bell->rung.wait_until(bell->mu, until,
                                [&] { return bell->has_rung; })) {
-      return errors::JournalWaitExpired(found, count);
+      return errors::JournalWaitExpired(found, count,
+                                        journal_->stats().dropped_entry_count);
     }
   }
 }
 
 int64_t JournalView::Clear(const JournalCalls& calls) const {
-  const auto filter = JournalFilter::Parse(calls.filter());
-  return filter.ok() ? journal_->Clear(*filter) : 0;
+  return journal_->Clear(FilterOf(calls));
 }
 
 }  // namespace spanner_session_emulator

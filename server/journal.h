@@ -34,6 +34,11 @@
 namespace spanner_session_emulator {
 
 // Which calls. Begin it by one of the functions below. A value.
+//
+// A check that cannot fail is worse than none: where no call could ever be
+// meant, as by a method that Spanner does not have, a header that is not kept
+// or a session that is no name of one, JournalView ends the program, and says
+// on stderr what is wrong; only WaitFor() returns it.
 class JournalCalls {
  public:
   // What else must hold of a call.
@@ -48,8 +53,8 @@ class JournalCalls {
   // one that begins so; blanks are as in stubs.
   JournalCalls& WithSql(absl::string_view sql);
   JournalCalls& WithSqlPrefix(absl::string_view prefix);
-  // It had this header with this value. Only the headers in kJournalHeaders are
-  // kept; no call has any other, and WaitFor() says so.
+  // It had this header with this value; one of those in kJournalHeaders, as no
+  // others are kept.
   JournalCalls& WithHeader(absl::string_view name, absl::string_view value);
   // This stub has answered it: `stubs/mine`.
   JournalCalls& AnsweredBy(absl::string_view stub_name);
@@ -57,7 +62,8 @@ class JournalCalls {
   JournalCalls& HitBy(absl::string_view fault_name);
   // It has come after the one whose entry has this number.
   JournalCalls& After(int64_t number);
-  // It has not ended.
+  // It has not ended. Only calls of this kind are waited for as they come, not
+  // as they end.
   JournalCalls& Open();
 
   // As JournalService takes it.
@@ -66,7 +72,6 @@ class JournalCalls {
  private:
   friend JournalCalls AllCalls();
   friend JournalCalls CallsOf(absl::string_view method);
-  friend class JournalView;
 
   JournalCalls() = default;
   // Takes the last operand as it is, in quotes.
@@ -75,11 +80,11 @@ class JournalCalls {
   JournalCalls& AddTerm(absl::string_view term);
 
   std::string filter_;
-  bool open_ = false;
 };
 
 JournalCalls AllCalls();
-// Of a method, by its short or its full name: `Commit`.
+// Of a method, by its short name, which must be that of a method of
+// google.spanner.v1.Spanner, or by its full name: `Commit`.
 JournalCalls CallsOf(absl::string_view method);
 
 // The entry's request, if it is one of this type; otherwise an empty one, as of
@@ -109,7 +114,7 @@ class JournalView {
   // JournalCalls::Open() have not, and returns these, in the order in which
   // they have come to match. DEADLINE_EXCEEDED after `timeout`, in real time;
   // UNAVAILABLE if the emulator shuts down; FAILED_PRECONDITION if there is no
-  // journal; INVALID_ARGUMENT for a header that is not kept.
+  // journal; INVALID_ARGUMENT for calls that cannot be meant.
   absl::StatusOr<std::vector<JournalEntry>> WaitFor(
       const JournalCalls& calls, int64_t count = 1,
       absl::Duration timeout = absl::Seconds(10)) const;

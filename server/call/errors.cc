@@ -421,8 +421,8 @@ absl::Status FaultExists(absl::string_view name) {
 }
 
 absl::Status JournalEntryNotFound(absl::string_view name) {
-  return Make(absl::StatusCode::kNotFound,
-              absl::StrCat("Journal entry not found: ", name));
+  return ResourceNotFound("Journal entry",
+                          "spanner_session_emulator.v1.JournalEntry", name);
 }
 
 absl::Status JournalIsOff() {
@@ -431,10 +431,15 @@ absl::Status JournalIsOff() {
               "--journal_bytes=0");
 }
 
-absl::Status JournalWaitExpired(int64_t count, int64_t wanted) {
-  return Make(absl::StatusCode::kDeadlineExceeded,
-              absl::StrCat(count, " of ", wanted,
-                           " journal entries have come in the time given"));
+absl::Status JournalWaitExpired(int64_t count, int64_t wanted,
+                                int64_t dropped) {
+  std::string message = absl::StrCat(
+      count, " of ", wanted, " journal entries have come in the time given");
+  if (dropped > 0) {
+    absl::StrAppend(&message, "; ", dropped,
+                    " entries have made room for others (--journal_bytes)");
+  }
+  return Make(absl::StatusCode::kDeadlineExceeded, message);
 }
 
 absl::Status StubNotFound(absl::string_view name) {

@@ -137,8 +137,9 @@ absl::Status FaultExists(absl::string_view name);
 absl::Status JournalEntryNotFound(absl::string_view name);
 // FAILED_PRECONDITION where nothing is recorded.
 absl::Status JournalIsOff();
-// DEADLINE_EXCEEDED where `count` entries have come of those `wanted`.
-absl::Status JournalWaitExpired(int64_t count, int64_t wanted);
+// DEADLINE_EXCEEDED where `count` entries have come of those `wanted`; so many
+// as `dropped` have made room for others, and might have been among them.
+absl::Status JournalWaitExpired(int64_t count, int64_t wanted, int64_t dropped);
 
 // NOT_FOUND and ALREADY_EXISTS for stubs, by name.
 absl::Status StubNotFound(absl::string_view name);

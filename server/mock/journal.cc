@@ -44,7 +44,8 @@ std::shared_ptr<JournalRecord> Journal::Open(const JournalCall& call) {
     ++open_count_;
     records_.push_back(record);
     MakeRoom(dropped);
-    wakers = TakeWakers();
+    // Others learn of it at its end.
+    wakers = TakeWakers(Event::kForIncludeOpen);
   }
   for (const auto& wake : wakers) wake();
   return record;
@@ -54,10 +55,7 @@ void Journal::Close(const std::shared_ptr<JournalRecord>& record,
                     JournalEnd end, CallNotes notes) {
   record->end_ = std::move(end);
   record->end_notes_ = JournalRecord::Keep(std::move(notes));
-  size_t bytes = JournalRecord::BytesOf(record->end_.status);
-  if (record->end_notes_ != nullptr) {
-    bytes += JournalRecord::BytesOf(*record->end_notes_);
-  }
+  const size_t bytes = record->end_bytes();
   Dropped dropped;
   Wakers wakers;
   {
@@ -68,7 +66,7 @@ void Journal::Close(const std::shared_ptr<JournalRecord>& record,
       CountBytes(*record, bytes);
       MakeRoom(dropped);
     }
-    wakers = TakeWakers();
+    wakers = TakeWakers(Event::kForAll);
   }
   for (const auto& wake : wakers) wake();
 }
@@ -98,13 +96,22 @@ void Journal::MakeRoom(Dropped& dropped) {
   }
 }
 
-Journal::Wakers Journal::TakeWakers() {
-  ++events_;
+Journal::Wakers Journal::TakeWakers(Event event) {
+  ++(event == Event::kForAll ? events_ : open_events_);
   Wakers wakers;
-  if (wakers_.empty()) return wakers;
-  for (auto& [reader, wake] : wakers_) wakers.push_back(std::move(wake));
-  wakers_.clear();
+  for (auto it = wakers_.begin(); it != wakers_.end();) {
+    if (event == Event::kForAll || it->first->include_open_) {
+      wakers.push_back(std::move(it->second));
+      it = wakers_.erase(it);
+    } else {
+      ++it;
+    }
+  }
   return wakers;
+}
+
+int64_t Journal::EventsFor(bool include_open) const {
+  return events_ + (include_open ? open_events_ : 0);
 }
 
 std::deque<std::shared_ptr<JournalRecord>>::const_iterator Journal::At(
@@ -125,7 +132,11 @@ Journal::Records Journal::Next(int64_t behind, bool newest_first,
     return Records(std::make_reverse_iterator(end),
                    std::make_reverse_iterator(end - size));
   }
-  const auto begin = At(behind + 1);
+  const auto begin = std::upper_bound(
+      records_.begin(), records_.end(), behind,
+      [](int64_t last, const std::shared_ptr<JournalRecord>& record) {
+        return last < record->number_;
+      });
   const size_t size =
       std::min<size_t>(limit, std::distance(begin, records_.end()));
   return Records(begin, begin + size);
@@ -155,9 +166,9 @@ Journal::Page Journal::List(const Query& query) const {
   size_t bytes = 0;
   ForEach(query.behind, query.newest_first, [&](const JournalEntry& entry) {
     if (!query.filter.Matches(entry)) return true;
-    bytes += entry.request_bytes().size();
+    bytes += entry.bytes();
     if (page.entries.size() == query.limit ||
-        (bytes > query.max_request_bytes && !page.entries.empty())) {
+        (bytes > query.max_bytes && !page.entries.empty())) {
       page.has_more = true;
       return false;
     }
@@ -229,7 +240,7 @@ void Journal::ShutDown() {
   {
     MutexLock lock(&mu_);
     shut_down_ = true;
-    wakers = TakeWakers();
+    wakers = TakeWakers(Event::kForAll);
   }
   for (const auto& wake : wakers) wake();
 }
@@ -238,7 +249,7 @@ JournalReader::JournalReader(Journal* journal, JournalFilter filter,
                              std::optional<int64_t> after, bool include_open)
     : journal_(journal),
       filter_(std::move(filter)),
-      include_open_(include_open) {
+      include_open_(include_open || filter_.asks_for_state()) {
   if (after.has_value()) {
     last_number_ = *after;
     return;
@@ -265,7 +276,7 @@ void JournalReader::Look() {
     Journal::Records fresh;
     {
       MutexLock lock(&journal_->mu_);
-      seen_events_ = journal_->events_;
+      seen_events_ = journal_->EventsFor(include_open_);
       fresh = journal_->Next(last_number_, false, kSlice);
       if (journal_->last_dropped_ > last_number_) missed_ = true;
       last_number_ = fresh.empty()
@@ -304,7 +315,8 @@ std::optional<JournalReader::Item> JournalReader::Next() {
 void JournalReader::OnReady(std::function<void()> wake) {
   {
     MutexLock lock(&journal_->mu_);
-    if (journal_->events_ == seen_events_ && !journal_->shut_down_) {
+    if (journal_->EventsFor(include_open_) == seen_events_ &&
+        !journal_->shut_down_) {
       journal_->wakers_[this] = std::move(wake);
       return;
     }

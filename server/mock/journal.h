@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -48,10 +49,10 @@ class Journal {
     // Where the page begins: behind the last entry of the one before; 0: with
     // the first of all.
     int64_t behind = 0;
-    size_t limit = 1000;
-    // The page ends where its requests would have more bytes, but not before
-    // its first entry.
-    size_t max_request_bytes = 1 << 20;
+    size_t limit = std::numeric_limits<size_t>::max();
+    // The page ends where its entries would have more bytes, but not before its
+    // first.
+    size_t max_bytes = std::numeric_limits<size_t>::max();
     bool newest_first = false;
   };
   struct Page {
@@ -111,8 +112,12 @@ class Journal {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Forget(JournalRecord& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void MakeRoom(Dropped& dropped) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Something has happened; the wakers are to be called without the lock.
-  Wakers TakeWakers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Something has happened that readers may want to see, or only those who look
+  // at open calls; the wakers are to be called without the lock.
+  enum class Event { kForAll, kForIncludeOpen };
+  Wakers TakeWakers(Event event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Rises with all that such a reader may want to see.
+  int64_t EventsFor(bool include_open) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Clock* const clock_;
   const size_t capacity_;
@@ -127,8 +132,8 @@ class Journal {
   // Up to this number, all were deleted at once.
   int64_t cleared_through_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t last_dropped_ ABSL_GUARDED_BY(mu_) = 0;  // Its number.
-  // Rises with all that a reader may want to see.
-  int64_t events_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t events_ ABSL_GUARDED_BY(mu_) = 0;        // For all readers.
+  int64_t open_events_ ABSL_GUARDED_BY(mu_) = 0;   // Only for include_open.
   bool shut_down_ ABSL_GUARDED_BY(mu_) = false;
   // Of the readers that wait.
   std::map<const JournalReader*, std::function<void()>> wakers_
@@ -142,7 +147,8 @@ class JournalReader {
  public:
   // Begins with what comes after the number `after`; with nothing given, with
   // calls that end from now on. Unless `include_open`, an entry is only looked
-  // at when its call has ended. The journal must outlive the reader.
+  // at when its call has ended; a filter that asks for states asks for that as
+  // well. The journal must outlive the reader.
   JournalReader(Journal* journal, JournalFilter filter,
                 std::optional<int64_t> after, bool include_open);
   ~JournalReader();
@@ -165,6 +171,8 @@ class JournalReader {
   bool is_shut_down() const;
 
  private:
+  friend class Journal;
+
   // Looks at what has happened since the last time, until an entry matches.
   void Look();
   void Take(const JournalEntry& entry);

@@ -91,6 +91,11 @@ size_t JournalRecord::bytes() const {
          (notes_ == nullptr ? 0 : BytesOf(*notes_));
 }
 
+size_t JournalRecord::end_bytes() const {
+  return BytesOf(end_.status) +
+         (end_notes_ == nullptr ? 0 : BytesOf(*end_notes_));
+}
+
 std::vector<std::pair<absl::string_view, absl::string_view>>
 JournalEntry::headers() const {
   std::vector<std::pair<absl::string_view, absl::string_view>> headers;
@@ -111,6 +116,10 @@ std::optional<absl::string_view> JournalEntry::header(
       record_->headers_[it - kJournalHeaders.begin()];
   if (part.offset == JournalRecord::Part::kNone) return std::nullopt;
   return record_->View(part);
+}
+
+size_t JournalEntry::bytes() const {
+  return record_->bytes() + (ended_ ? record_->end_bytes() : 0);
 }
 
 const CallNotes& JournalEntry::notes() const {

@@ -88,8 +88,9 @@ class JournalRecord {
     return {text_.get() + part.offset, part.size};
   }
 
-  // With what memory management adds, roughly.
+  // With what memory management adds, roughly; without its end.
   size_t bytes() const;
+  size_t end_bytes() const;
   static size_t BytesOf(const CallNotes& notes);
   static size_t BytesOf(const absl::Status& status);
   static std::unique_ptr<const CallNotes> Keep(CallNotes notes);
@@ -151,6 +152,9 @@ class JournalEntry {
   bool request_omitted() const { return record_->request_omitted_; }
   // The request; null if it was malformed, omitted, or of an unknown method.
   std::unique_ptr<google::protobuf::Message> DecodeRequest() const;
+
+  // What it takes of the journal, all included.
+  size_t bytes() const;
 
   bool ended() const { return ended_; }
   // Null as long as the call is open.

@@ -40,10 +40,9 @@ namespace {
 constexpr absl::string_view kNamePrefix = "journal/entries/";
 constexpr absl::Duration kLongestWait = absl::Hours(1);
 
-// Of the requests in one reply, so that it fits into a message and is soon made
+// Of the entries in one reply, so that it fits into a message and is soon made
 // into JSON.
-constexpr size_t kMaxRequestBytes = 1 << 20;
-constexpr size_t kMaxEntries = 1000;
+constexpr size_t kMaxBytes = 1 << 20;
 
 // ---- Entries.
 
@@ -183,7 +182,7 @@ absl::Status ValidateListEntries(Call& call) {
   ListCall list = {
       .query = {.filter = *std::move(filter),
                 .limit = static_cast<size_t>(PageSize(request.page_size())),
-                .max_request_bytes = kMaxRequestBytes,
+                .max_bytes = kMaxBytes,
                 .newest_first = newest_first},
       .list = absl::HashOf(request.filter(), newest_first)};
   if (!request.page_token().empty()) {
@@ -328,7 +327,8 @@ class WaitSource final : public ReplySource {
  public:
   WaitSource(Journal* journal, Waits* waits, const WaitCall& wait,
              CallProtocol protocol)
-      : wanted_(wait.wanted),
+      : journal_(*journal),
+        wanted_(wait.wanted),
         protocol_(protocol),
         reader_(journal, wait.filter, wait.after, wait.include_open) {
     if (!wait.timeout.has_value()) return;
@@ -361,7 +361,8 @@ class WaitSource final : public ReplySource {
     }
     if (reader_.is_shut_down()) return ReplyStep::End(errors::ShuttingDown());
     if (too_late) {
-      return ReplyStep::End(errors::JournalWaitExpired(count_, wanted_));
+      return ReplyStep::End(errors::JournalWaitExpired(
+          count_, wanted_, journal_.stats().dropped_entry_count));
     }
     return ReplyStep::Wait();
   }
@@ -375,22 +376,25 @@ class WaitSource final : public ReplySource {
  private:
   void Take(const JournalEntry& entry) {
     ++count_;
-    bytes_ += entry.request_bytes().size();
+    bytes_ += entry.bytes();
     entries_.push_back(entry);
+    // Of as many as a page has.
+    const auto most = static_cast<size_t>(PageSize(0));
     while (entries_.size() > 1 &&
-           (bytes_ > kMaxRequestBytes || entries_.size() > kMaxEntries)) {
-      bytes_ -= entries_.front().request_bytes().size();
+           (bytes_ > kMaxBytes || entries_.size() > most)) {
+      bytes_ -= entries_.front().bytes();
       entries_.pop_front();
     }
   }
 
+  const Journal& journal_;
   const int64_t wanted_;
   const CallProtocol protocol_;
   JournalReader reader_;
   std::unique_ptr<Waits::Wait> timeout_;
   int64_t count_ = 0;
   std::deque<JournalEntry> entries_;  // The last of them.
-  size_t bytes_ = 0;                  // Of their requests.
+  size_t bytes_ = 0;                  // Of these.
   bool answered_ = false;
   v1::WaitForJournalEntryResponse response_;
 };
@@ -427,12 +431,19 @@ class WatchSource final : public ReplySource {
       : protocol_(protocol),
         reader_(journal, watch.filter, watch.after, watch.include_open) {}
 
+  // Looks for the first entry; to be called in the handler as well, since REST
+  // has threads for handlers that take long.
+  void Look() {
+    if (!item_.has_value()) item_ = reader_.Next();
+  }
+
   ReplyStep Next() override {
-    const auto item = reader_.Next();
-    if (item.has_value()) {
+    Look();
+    if (item_.has_value()) {
       message_.Clear();
-      Fill(item->entry, protocol_, *message_.mutable_entry());
-      message_.set_entries_missed(item->missed);
+      Fill(item_->entry, protocol_, *message_.mutable_entry());
+      message_.set_entries_missed(item_->missed);
+      item_.reset();
       return ReplyStep::Message(&message_);
     }
     if (reader_.is_shut_down()) return ReplyStep::End(errors::ShuttingDown());
@@ -446,6 +457,7 @@ class WatchSource final : public ReplySource {
  private:
   const CallProtocol protocol_;
   JournalReader reader_;
+  std::optional<JournalReader::Item> item_;  // The next one.
   v1::WatchJournalResponse message_;
 };
 
@@ -496,9 +508,11 @@ void AddJournalMethods(Journal* journal, Waits* waits, MethodTable& table) {
   table.SetMayWait(name("WaitForJournalEntry"));
   table.Set(name("WatchJournal"), v1::WatchJournalRequest::default_instance(),
             if_active([journal](Call& call) {
-              return Reply::Stream(std::make_unique<WatchSource>(
+              auto source = std::make_unique<WatchSource>(
                   journal, std::any_cast<const WatchCall&>(call.prepared),
-                  call.context().Protocol()));
+                  call.context().Protocol());
+              source->Look();
+              return Reply::Stream(std::move(source));
             }),
             ValidateWatch);
 }

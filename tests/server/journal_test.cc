@@ -128,11 +128,23 @@ TEST_F(JournalViewTest, KnowsHeaders) {
   const JournalView journal = emulator_->journal();
   EXPECT_EQ(journal.Count(AllCalls().WithHeader("traceparent", "00-1")), 1);
   EXPECT_EQ(journal.Count(AllCalls().WithHeader("Traceparent", "00-2")), 0);
-  // It is not kept: nothing has it, and who waits for it is told.
-  EXPECT_THAT(journal.List(AllCalls().WithHeader("cookie", "x")), IsEmpty());
   EXPECT_THAT(journal.WaitFor(AllCalls().WithHeader("cookie", "x")),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("a header that is kept")));
+}
+
+using JournalViewDeathTest = JournalViewTest;
+
+// Or checks that nothing came could not fail.
+TEST_F(JournalViewDeathTest, CallsThatCannotBeMeantEndTheProgram) {
+  const JournalView journal = emulator_->journal();
+  const auto not_kept = AllCalls().WithHeader("cookie", "x");
+  EXPECT_DEATH(journal.Count(not_kept), "a header that is kept");
+  EXPECT_DEATH(journal.List(not_kept), "a header that is kept");
+  EXPECT_DEATH(journal.Last(not_kept), "a header that is kept");
+  EXPECT_DEATH(journal.Clear(not_kept), "a header that is kept");
+  EXPECT_DEATH(journal.Count(CallsOf("Comit")), "Comit.*expected a method of");
+  EXPECT_DEATH(journal.Count(AllCalls().InSession("s")), "/sessions/");
 }
 
 TEST_F(JournalViewTest, WaitsForCallsThatEnd) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <thread>
@@ -302,14 +304,23 @@ TEST_F(JournalTest, PagesOfAFilter) {
   }
 }
 
-TEST_F(JournalTest, PagesEndWhereRequestsAreLarge) {
-  for (int i = 0; i < 4; ++i) {
-    Record(journal_, {.request = std::string(1000, 'x')});
+TEST_F(JournalTest, PagesEndWhereEntriesAreLarge) {
+  // Be it for their requests, their headers, their ends or their notes.
+  const std::string large(1000, 'x');
+  Record(journal_, {.request = large});
+  Record(journal_, {.headers = {{"user-agent", large}}});
+  Record(journal_, {}, {.status = absl::AbortedError(large)});
+  Record(journal_, {.notes = {.faults = {large}}});
+  int64_t bytes = 0;
+  for (const JournalEntry& entry : journal_.List({}).entries) {
+    EXPECT_GT(entry.bytes(), 1000);
+    bytes += static_cast<int64_t>(entry.bytes());
   }
-  Journal::Page page = journal_.List({.max_request_bytes = 2500});
+  EXPECT_EQ(bytes, journal_.stats().used_bytes);
+  Journal::Page page = journal_.List({.max_bytes = 3500});
   EXPECT_THAT(Numbers(page.entries), ElementsAre(1, 2));
   EXPECT_TRUE(page.has_more);
-  page = journal_.List({.behind = 3, .max_request_bytes = 1});
+  page = journal_.List({.behind = 3, .max_bytes = 1});
   EXPECT_THAT(Numbers(page.entries), ElementsAre(4));
   EXPECT_FALSE(page.has_more);
 }
@@ -381,6 +392,19 @@ TEST_F(JournalTest, AReaderMayBeginInTheFuture) {
   EXPECT_THAT(Read(reader), IsEmpty());
   for (int i = 0; i < 3; ++i) Record(journal_, {});
   EXPECT_THAT(Read(reader), ElementsAre("3"));
+  JournalReader never(&journal_, {}, std::numeric_limits<int64_t>::max(),
+                      false);
+  EXPECT_THAT(Read(never), IsEmpty());
+}
+
+TEST_F(JournalTest, AReaderWhoseFilterAsksForStatesSeesOpenCalls) {
+  JournalReader open(&journal_, Filter("state = OPEN"), 0, false);
+  JournalReader ended(&journal_, Filter("state = ENDED"), 0, false);
+  const auto record = Open(journal_, {});
+  EXPECT_THAT(Read(open), ElementsAre("1"));
+  EXPECT_THAT(Read(ended), IsEmpty());
+  journal_.Close(record, {});
+  EXPECT_THAT(Read(ended), ElementsAre("1"));
 }
 
 TEST_F(JournalTest, AReaderFromNowOnSeesWhatEnds) {
@@ -437,7 +461,7 @@ TEST_F(JournalTest, AReaderReadsMoreThanOneSlice) {
 }
 
 TEST_F(JournalTest, ReadersAreWoken) {
-  JournalReader reader(&journal_, {}, 0, false);
+  JournalReader reader(&journal_, {}, 0, true);
   int woken = 0;
   const auto wait = [&] { reader.OnReady([&woken] { ++woken; }); };
   EXPECT_THAT(Read(reader), IsEmpty());
@@ -445,14 +469,26 @@ TEST_F(JournalTest, ReadersAreWoken) {
   EXPECT_EQ(woken, 0);
   const auto record = Open(journal_, {});
   EXPECT_EQ(woken, 1);
-  EXPECT_THAT(Read(reader), IsEmpty());
+  EXPECT_THAT(Read(reader), ElementsAre("1"));
   wait();
   EXPECT_EQ(woken, 1);
   journal_.Close(record, {});
   EXPECT_EQ(woken, 2);
   Record(journal_, {});  // Nobody waits.
   EXPECT_EQ(woken, 2);
-  EXPECT_THAT(Read(reader), ElementsAre("1", "2"));
+  EXPECT_THAT(Read(reader), ElementsAre("2"));
+}
+
+TEST_F(JournalTest, WhoWantsCallsThatHaveEndedIsNotWokenBefore) {
+  JournalReader reader(&journal_, {}, 0, false);
+  int woken = 0;
+  EXPECT_THAT(Read(reader), IsEmpty());
+  reader.OnReady([&woken] { ++woken; });
+  const auto record = Open(journal_, {});
+  EXPECT_EQ(woken, 0);
+  journal_.Close(record, {});
+  EXPECT_EQ(woken, 1);
+  EXPECT_THAT(Read(reader), ElementsAre("1"));
 }
 
 TEST_F(JournalTest, AReaderIsWokenByWhatCameBeforeItWaits) {
