@@ -161,6 +161,9 @@ class ServerCall : public Reactor,
   virtual bool Send(grpc::ByteBuffer message) = 0;
   // Calls Finish(), now or later.
   virtual void Close() { Finish(); }
+  // Before a wait: returns whether something is to be sent first. Drive() is to
+  // be called when it was.
+  virtual bool SendHead() { return false; }
 
   void End(absl::Status status) {
     status_ = std::move(status);
@@ -177,6 +180,7 @@ class ServerCall : public Reactor,
         ToGrpcStatus(status_, grpc_context_, call_.reply_metadata.get()));
   }
   const absl::Status& status() const { return status_; }
+  const Method& method() const { return call_.method(); }
 
   grpc::ByteBuffer& request() { return request_; }
 
@@ -189,7 +193,7 @@ class ServerCall : public Reactor,
           if (!Send(Serialize(*step.message))) return;
           break;
         case ReplyStep::Kind::kWait:
-          if (Wait()) return;
+          if (SendHead() || Wait()) return;
           break;
         case ReplyStep::Kind::kCut:
           status_ = step.status;
@@ -280,12 +284,18 @@ class ServerStream : public ServerCall<Reactor> {
     }
   }
 
-  void OnSendInitialMetadataDone(bool) override { this->Finish(); }
+  void OnSendInitialMetadataDone(bool ok) override {
+    if (is_closing_) {
+      this->Finish();
+    } else {
+      OnWriteDone(ok);
+    }
+  }
 
  protected:
   bool Send(grpc::ByteBuffer message) override {
     written_ = std::move(message);
-    has_written_ = true;
+    has_begun_ = true;
     this->StartWrite(&written_);
     return false;
   }
@@ -293,16 +303,30 @@ class ServerStream : public ServerCall<Reactor> {
   // An error before the first message goes behind initial metadata: Node's
   // client library calls again, up to twice, for any error that comes without.
   void Close() override {
-    if (this->status().ok() || has_written_) {
+    if (this->status().ok() || has_begun_) {
       this->Finish();
     } else {
+      is_closing_ = true;
       this->StartSendInitialMetadata();
     }
   }
 
+  // In the control API, so that a client knows that it watches. Not in
+  // Spanner's: what a client does with a call that has ended depends on whether
+  // it got any initial metadata before, and faults are to decide that.
+  bool SendHead() override {
+    if (has_begun_ || this->method().api_kind != ApiKind::kControl)
+      return false;
+    has_begun_ = true;
+    this->StartSendInitialMetadata();
+    return true;
+  }
+
  private:
   grpc::ByteBuffer written_;  // Must live until the write is done.
-  bool has_written_ = false;
+  // Initial metadata was sent, with a message or without.
+  bool has_begun_ = false;
+  bool is_closing_ = false;
 };
 
 // A unary call that may wait.
@@ -394,7 +418,9 @@ grpc::ServerGenericBidiReactor* RefuseUnknown(
    public:
     void OnDone() override { delete this; }
   };
-  const Method method = UnknownMethod(context.method());
+  // No method has a query; what is there may be a token.
+  const std::string path = context.method();
+  const Method method = UnknownMethod(path.substr(0, path.find('?')));
   const grpc::ByteBuffer no_request;
   const GrpcCallContext call_context(context, no_request);
   Call call(method, call_context);

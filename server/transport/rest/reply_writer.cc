@@ -4,7 +4,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/any.pb.h"
+#include "google/protobuf/struct.pb.h"
 #include "server/call/errors.h"
 #include "server/transport/rest/json.h"
 #include "server/transport/rest/rest_error.h"
@@ -26,6 +29,38 @@ absl::StatusOr<FieldSelection> SelectionOf(const HttpBinding& binding,
     type = binding.response_field->message_type();
   }
   return FieldSelection::Parse(fields, *type);
+}
+
+// An Any that has no form in JSON, as one of a type that is not known here, as
+// its type and its bytes: as ErrorJson() has it, but in a Struct.
+void MakePrintable(pb::Any& any) {
+  pb::Struct printable;
+  auto& fields = *printable.mutable_fields();
+  fields["@type"].set_string_value(any.type_url());
+  fields["value"].set_string_value(absl::Base64Escape(any.value()));
+  any.PackFrom(printable);
+}
+
+// Does so with all such in a message.
+void MakeAnysPrintable(pb::Message& message) {
+  if (auto* any = dynamic_cast<pb::Any*>(&message)) {
+    std::string json;
+    if (!PrintJson(*any, {}, json).ok()) MakePrintable(*any);
+    return;
+  }
+  const pb::Reflection& reflection = *message.GetReflection();
+  std::vector<const pb::FieldDescriptor*> present;
+  reflection.ListFields(message, &present);
+  for (const pb::FieldDescriptor* field : present) {
+    if (field->cpp_type() != pb::FieldDescriptor::CPPTYPE_MESSAGE) continue;
+    if (!field->is_repeated()) {
+      MakeAnysPrintable(*reflection.MutableMessage(&message, field));
+      continue;
+    }
+    for (int i = 0; i < reflection.FieldSize(message, field); ++i) {
+      MakeAnysPrintable(*reflection.MutableRepeatedMessage(&message, field, i));
+    }
+  }
 }
 
 }  // namespace
@@ -75,11 +110,18 @@ absl::StatusOr<std::string> ReplyWriter::Message(
 absl::Status ReplyWriter::Print(const pb::Message& message,
                                 std::string& json) const {
   const JsonOptions options = {.enums_as_numbers = enums_as_numbers_};
-  if (!selection_.has_value()) return PrintJson(message, options, json);
-  const std::unique_ptr<pb::Message> selected(message.New());
-  selected->CopyFrom(message);
-  selection_->Apply(*selected);
-  return PrintJson(*selected, options, json);
+  const bool is_control = binding_->method->api_kind == ApiKind::kControl;
+  if (!selection_.has_value()) {
+    const absl::Status status = PrintJson(message, options, json);
+    if (status.ok() || !is_control) return status;
+    json.clear();
+  }
+  const std::unique_ptr<pb::Message> copy(message.New());
+  copy->CopyFrom(message);
+  if (selection_.has_value()) selection_->Apply(*copy);
+  // What somebody has scripted must not keep a whole page from being read.
+  if (is_control) MakeAnysPrintable(*copy);
+  return PrintJson(*copy, options, json);
 }
 
 std::string ReplyWriter::Error(const absl::Status& status,

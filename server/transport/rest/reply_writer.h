@@ -23,7 +23,9 @@ class ReplyWriter {
   // reply; all of it is written then.
   const absl::Status& fields_status() const { return fields_status_; }
 
-  // INTERNAL if the message has no form in JSON.
+  // INTERNAL if the message has no form in JSON. In the control API, whose
+  // users may have scripted anything, an Any that has none is written as a
+  // Struct with its `@type` and its `value` in base64.
   absl::StatusOr<std::string> Message(
       const google::protobuf::Message& message) const;
   std::string Error(const absl::Status& status, int http_status) const;

@@ -109,8 +109,8 @@ HttpResponse RestService::Answer(const HttpRequest& request) const {
   if (match.binding == nullptr) {
     const auto page = pages_.find(target.path);
     if (page != pages_.end()) {
-      if (http_method == "GET") return page->second(request);
-      match.allowed.insert("GET");
+      return http_method == "GET" ? page->second(request)
+                                  : RefuseForPage(request, query);
     }
     if (match.allowed.empty()) {
       return Refuse(request, query, nullptr, 404,
@@ -254,6 +254,20 @@ HttpResponse RestService::Refuse(const HttpRequest& request,
       .body = ReplyWriter(nullptr, query).Error(status, http_status)};
   AddChallenge(method, response.status, response.headers);
   pipeline_->End(call, status, start);
+  return response;
+}
+
+// As a page itself, it is no call.
+HttpResponse RestService::RefuseForPage(const HttpRequest& request,
+                                        const RestQuery& query) {
+  constexpr char kAllowed[] = "GET, HEAD";
+  const absl::Status refusal = errors::HttpMethodNotAllowed(
+      request.method, SplitTarget(request.target).path, kAllowed);
+  HttpResponse response = {
+      .status = 405,
+      .headers = JsonHeaders(),
+      .body = ReplyWriter(nullptr, query).Error(refusal, 405)};
+  response.headers.emplace_back("Allow", kAllowed);
   return response;
 }
 

@@ -64,6 +64,9 @@ class RestService {
   HttpResponse Refuse(const HttpRequest& request, const RestQuery& query,
                       const Method* refused, int http_status,
                       absl::Status status) const;
+  // Where a page is asked for by another method than GET.
+  static HttpResponse RefuseForPage(const HttpRequest& request,
+                                    const RestQuery& query);
   HttpResponse Preflight(const HttpRequest& request) const;
   void AddCors(HttpHeaders& headers) const;
 

@@ -77,7 +77,14 @@ HttpStep RestStream::Next() {
     return HttpStep::End();
   }
   ReplyStep step = source()->Next();
-  if (step.kind == ReplyStep::Kind::kWait) return HttpStep::Wait();
+  if (step.kind == ReplyStep::Kind::kWait) {
+    if (head_sent_ || method().api_kind != ApiKind::kControl) {
+      return HttpStep::Wait();
+    }
+    head_sent_ = true;
+    pending_ = std::string(std::exchange(separator_, ""));
+    return HttpStep::Head(200, TakeHeaders(200));
+  }
   if (step.kind == ReplyStep::Kind::kCut) {
     SetResult(std::move(step.status));
     End();  // Before its client sees the end.
@@ -106,7 +113,8 @@ HttpStep RestStream::Next() {
 }
 
 std::string RestStream::Element(const std::string& json) {
-  return absl::StrCat(std::exchange(first_, false) ? "[" : ",", json);
+  return absl::StrCat(std::exchange(separator_, ","), json,
+                      absl::EndsWith(json, "\n") ? "" : "\n");
 }
 
 std::string RestStream::LastElement(const absl::Status& status) {
@@ -114,7 +122,7 @@ std::string RestStream::LastElement(const absl::Status& status) {
     return absl::StrCat(
         Element(writer().Error(status, ToHttpStatus(status.code()))), "]\n");
   }
-  return first_ ? "[]\n" : "]\n";
+  return separator_ == "[" ? "[]\n" : "]\n";
 }
 
 HttpStep RestUnary::Next() {

@@ -39,6 +39,7 @@ class RestCall : public HttpSource {
   const ReplyWriter& writer() const { return writer_; }
   // Null when it is over.
   ReplySource* source() const { return source_.get(); }
+  const Method& method() const { return call_.method(); }
 
   // Notes how the source has ended, which ends itself.
   void SetResult(absl::Status result);
@@ -79,7 +80,9 @@ class RestCall : public HttpSource {
 
 // Sends a reply as a JSON array, each message as soon as it is there. An error
 // is an element, too: `{"error":{…}}`, the last one. Before the first message
-// it also decides the HTTP status.
+// it also decides the HTTP status, but in the control API: its streams begin
+// when they first wait, so that a client knows that it watches. Each element
+// ends a line.
 class RestStream final : public RestCall {
  public:
   using RestCall::RestCall;
@@ -92,7 +95,8 @@ class RestStream final : public RestCall {
 
   bool head_sent_ = false;
   std::string pending_;  // What comes after the head.
-  bool first_ = true;    // No element has been made.
+  // What comes before the next element.
+  absl::string_view separator_ = "[";
 };
 
 // Sends a unary reply that may have to be waited for.

@@ -10,10 +10,13 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
+#include "google/protobuf/any.pb.h"
+#include "google/protobuf/struct.pb.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/spanner/v1/spanner.grpc.pb.h"
 #include "grpcpp/grpcpp.h"
@@ -21,6 +24,7 @@
 #include "server/call/call.h"
 #include "server/call/method.h"
 #include "server/call/pipeline.h"
+#include "server/faults.h"
 #include "server/mock/journal.h"
 #include "server/mock/waits.h"
 #include "server/services/control.h"
@@ -41,6 +45,7 @@ using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::Each;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Key;
@@ -256,6 +261,35 @@ TEST_P(JournalServiceTest, ErrorsAreThereWithTheirDetails) {
   EXPECT_EQ(entry.session(), request.name());
 }
 
+// Of a type that nobody here knows.
+TEST_P(JournalServiceTest, DetailsThatAreNoJsonHoldUpNoPage) {
+  constexpr char kType[] = "type.googleapis.com/foo.Bar";
+  absl::Status status = absl::AbortedError("m");
+  status.SetPayload(kType, absl::Cord("\x08\x01"));
+  ASSERT_THAT(emulator_->AddFault(
+                  OnCall("GetSession").Named("bar").Once().Fails(status)),
+              IsOk());
+  // By gRPC, as who calls by REST here wants to know the type.
+  EXPECT_FALSE(Get(*MakeCaller(*emulator_, Transport::kTcp)).status.ok());
+  const Entry entry = Last();
+  ASSERT_THAT(entry.error().details(), SizeIs(1));
+  const google::protobuf::Any& detail = entry.error().details(0);
+  v1::GetFaultRequest get;
+  get.set_name("faults/bar");
+  const auto fault = Control<v1::Fault>("FaultService", "GetFault", get);
+  ASSERT_THAT(fault, IsOk());
+  EXPECT_THAT(fault->error().details(0), EqualsProto(detail));
+  if (GetParam() != Transport::kRest) {
+    EXPECT_EQ(detail.type_url(), kType);
+    EXPECT_EQ(detail.value(), "\x08\x01");
+    return;
+  }
+  google::protobuf::Struct printed;
+  ASSERT_TRUE(detail.UnpackTo(&printed));
+  EXPECT_EQ(printed.fields().at("@type").string_value(), kType);
+  EXPECT_EQ(printed.fields().at("value").string_value(), "CAE=");
+}
+
 TEST_P(JournalServiceTest, MessagesOfStreamsAreCounted) {
   AddStub(
       "name: 'stubs/s' match { sql: 'SELECT a' } answer { columns: 'a INT64' "
@@ -391,6 +425,8 @@ TEST_P(JournalServiceTest, OnlyCallsOfGooglesApiAreThere) {
   EXPECT_THAT(List(""), IsOk());
   if (GetParam() == Transport::kRest) {
     EXPECT_EQ(Fetch(emulator_->http_port(), "GET", "/healthz").status, 200);
+    EXPECT_EQ(Fetch(emulator_->http_port(), "POST", "/healthz", "{}").status,
+              405);
     EXPECT_EQ(
         Fetch(emulator_->http_port(), "GET", "/emulator/v1/nothing").status,
         404);
@@ -490,6 +526,8 @@ TEST_P(JournalServiceTest, UnknownMethodsAreThere) {
     EXPECT_EQ(entry.status(), "UNIMPLEMENTED");
     EXPECT_EQ(entry.state(), Entry::ENDED);
   }
+  CallPath(channel, "/a.B/C?access_token=secret", "");
+  EXPECT_EQ(Last("problem = UNKNOWN_METHOD").method(), "/a.B/C");
 }
 
 TEST_P(JournalServiceTest, CallsThatTheGuardRefusesAreThere) {
@@ -511,7 +549,7 @@ TEST_P(JournalServiceTest, AFrozenCallIsOpen) {
   const auto caller = MakeCaller(*emulator_, GetParam());
   Background<Answer> get([&] { return Get(*caller); });
   const auto found = Wait(
-      "filter: 'fault = \"faults/ice\"' include_open: true "
+      "filter: 'fault = \"faults/ice\" AND state = OPEN' "
       "timeout { seconds: 60 }");
   ASSERT_THAT(found, IsOk());
   ASSERT_THAT(found->entries(), SizeIs(1));
@@ -616,6 +654,21 @@ TEST_P(JournalServiceTest, ListsPagesOfWhatMatches) {
   EXPECT_EQ(page->entries(0).number(), 4);
 }
 
+// Whose entries are large, but not their requests.
+TEST_P(JournalServiceTest, RepliesFitIntoMessages) {
+  constexpr int kCalls = 120;
+  const std::string path = absl::StrCat("/v1/", std::string(50000, 'x'));
+  for (int i = 0; i < kCalls; ++i) {
+    ASSERT_EQ(Fetch(emulator_->http_port(), "GET", path).status, 404);
+  }
+  const auto page = List("");
+  ASSERT_THAT(page, IsOk());
+  EXPECT_NE(page->next_page_token(), "");
+  const auto last = Wait(absl::StrCat("entry_count: ", kCalls + 1));
+  ASSERT_THAT(last, IsOk());
+  EXPECT_EQ(last->entries().rbegin()->number(), kCalls + 1);
+}
+
 TEST_P(JournalServiceTest, GetsCountsAndClears) {
   EXPECT_THAT(Get(), IsOk());
   EXPECT_EQ(Count().value_or(-1), 2);
@@ -628,6 +681,14 @@ TEST_P(JournalServiceTest, GetsCountsAndClears) {
   EXPECT_THAT(Control<Entry>("JournalService", "GetJournalEntry", get),
               StatusIs(absl::StatusCode::kNotFound,
                        "Journal entry not found: journal/entries/2"));
+  EXPECT_THAT(caller_
+                  ->Call(*Entry::descriptor()
+                              ->file()
+                              ->FindServiceByName("JournalService")
+                              ->FindMethodByName("GetJournalEntry"),
+                         get)
+                  .details,
+              HasSubstr("spanner_session_emulator.v1.JournalEntry"));
   EXPECT_EQ(Clear().value_or(-1), 1);
   EXPECT_THAT(Entries(), IsEmpty());
   EXPECT_THAT(Get(), IsOk());
@@ -726,6 +787,12 @@ TEST_P(JournalServiceTest, WaitGivesUpInTime) {
   EXPECT_THAT(Wait("filter: 'method = Commit' timeout { nanos: 1000000 }"),
               StatusIs(absl::StatusCode::kDeadlineExceeded,
                        "0 of 1 journal entries have come in the time given"));
+  StartWith({.journal_bytes = 10000});
+  while (Stats().dropped_entry_count() < 3) EXPECT_THAT(Get(), IsOk());
+  EXPECT_THAT(Wait("filter: 'method = CreateSession' timeout {}"),
+              StatusIs(absl::StatusCode::kDeadlineExceeded,
+                       "0 of 1 journal entries have come in the time given; 3 "
+                       "entries have made room for others (--journal_bytes)"));
 }
 
 // More calls wait than there are threads, and yet others are answered.
@@ -798,6 +865,8 @@ class Watcher {
     context_->TryCancel();
     reader_->Finish();
   }
+  // Until what comes from now on is seen.
+  void WaitForBegin() { reader_->WaitForInitialMetadata(); }
   Entry Next() {
     v1::WatchJournalResponse response;
     EXPECT_TRUE(reader_->Read(&response));
@@ -832,17 +901,26 @@ TEST_P(JournalServiceTest, WatchersSeeCallsAsTheyEnd) {
   EXPECT_EQ(entry.status(), "OK");
 }
 
+TEST_P(JournalServiceTest, WatchersKnowWhenTheyWatch) {
+  Watcher watcher(*emulator_, GetParam(), "");
+  watcher.WaitForBegin();
+  EXPECT_THAT(Get(), IsOk());
+  EXPECT_EQ(watcher.Next().number(), 2);
+}
+
 TEST_P(JournalServiceTest, WatchersOverRestGetAnArray) {
   HttpTestClient client(emulator_->http_port());
   client.Send(
       HttpGet("/emulator/v1/"
               "journal:watch?afterNumber=0&filter=method%3DGetSession&"
               "prettyPrint=false"));
-  EXPECT_THAT(Get(), IsOk());
+  // Then it watches.
   EXPECT_EQ(client.ReadHead().status, 200);
-  EXPECT_THAT(
-      client.ReadPiece().value_or(""),
-      AllOf(StartsWith("[{\"entry\":{"), HasSubstr("\"number\":\"2\"")));
+  EXPECT_EQ(client.ReadPiece().value_or(""), "[");
+  EXPECT_THAT(Get(), IsOk());
+  EXPECT_THAT(client.ReadPiece().value_or(""),
+              AllOf(StartsWith("{\"entry\":{"), HasSubstr("\"number\":\"2\""),
+                    EndsWith("}\n")));
   EXPECT_THAT(Get(), IsOk());
   EXPECT_THAT(client.ReadPiece().value_or(""), HasSubstr("\"number\":\"3\""));
   emulator_->Shutdown(absl::Seconds(60));

@@ -195,6 +195,7 @@ TEST(RestRoutingTest, Pages) {
   const TestResponse post = server.Run({"POST", "/healthz"});
   EXPECT_EQ(post.status, 405);
   EXPECT_EQ(post.Header("Allow"), "GET, HEAD");
+  EXPECT_THAT(server.ended, IsEmpty());  // Not a call either.
   EXPECT_EQ(server.Get("/healthz/").status, 404);
 }
 

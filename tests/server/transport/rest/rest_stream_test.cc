@@ -93,8 +93,9 @@ TEST_F(RestStreamTest, AnArray) {
   const TestResponse response = Run({"x", "y", "", absl::OkStatus()});
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.Header("Content-Type"), "application/json; charset=UTF-8");
-  EXPECT_THAT(response.pieces, ElementsAre("[{\"name\":\"x\"}",
-                                           ",{\"name\":\"y\"}", ",{}", "]\n"));
+  EXPECT_THAT(response.pieces,
+              ElementsAre("[{\"name\":\"x\"}\n", ",{\"name\":\"y\"}\n", ",{}\n",
+                          "]\n"));
   ExpectEnded(absl::StatusCode::kOk);
 }
 
@@ -113,7 +114,7 @@ TEST_F(RestStreamTest, AnEmptyArray) {
 TEST_F(RestStreamTest, PartialMessages) {
   EXPECT_EQ(
       Run({"x", "y", absl::OkStatus()}, "prettyPrint=false&fields=title").body,
-      "[{},{}]\n");
+      "[{}\n,{}\n]\n");
 }
 
 TEST_F(RestStreamTest, AnErrorBeforeTheFirstMessage) {
@@ -121,7 +122,7 @@ TEST_F(RestStreamTest, AnErrorBeforeTheFirstMessage) {
   EXPECT_EQ(response.status, 409);
   EXPECT_EQ(response.body,
             "[{\"error\":{\"code\":409,\"message\":\"m\","
-            "\"status\":\"ABORTED\"}}]\n");
+            "\"status\":\"ABORTED\"}}\n]\n");
   ExpectEnded(absl::StatusCode::kAborted);
 }
 
@@ -129,9 +130,9 @@ TEST_F(RestStreamTest, AnErrorAfterMessages) {
   const TestResponse response = Run({"x", "y", absl::AbortedError("m")});
   EXPECT_EQ(response.status, 200);
   EXPECT_THAT(response.pieces,
-              ElementsAre("[{\"name\":\"x\"}", ",{\"name\":\"y\"}",
+              ElementsAre("[{\"name\":\"x\"}\n", ",{\"name\":\"y\"}\n",
                           ",{\"error\":{\"code\":409,\"message\":\"m\","
-                          "\"status\":\"ABORTED\"}}]\n"));
+                          "\"status\":\"ABORTED\"}}\n]\n"));
   ExpectEnded(absl::StatusCode::kAborted);
 }
 
@@ -224,6 +225,23 @@ TEST_F(RestStreamTest, CancelledAtAnyPoint) {
                            : absl::StatusCode::kCancelled);
     EXPECT_TRUE(NoneIsOpen());
   }
+}
+
+// So that a client knows that it watches.
+TEST_F(RestStreamTest, InTheControlApiTheHeadComesBeforeAWait) {
+  for (const auto& method : server_.table.methods()) {
+    method->api_kind = ApiKind::kControl;
+  }
+  Serve({Wait(), Wait(), "x", absl::AbortedError("m")});
+  HttpResponse response = Send(*server_.rest, {"GET", kRead});
+  HttpSource& source = *response.source;
+  EXPECT_EQ(source.Next().status, 200);
+  EXPECT_EQ(source.Next().data, "[");
+  EXPECT_EQ(source.Next().kind, Kind::kWait);
+  EXPECT_EQ(source.Next().data.substr(0, 2), "{\n");
+  EXPECT_EQ(source.Next().data.substr(0, 3), ",{\n");
+  EXPECT_EQ(source.Next().kind, Kind::kEnd);
+  ExpectEnded(absl::StatusCode::kAborted);
 }
 
 // What the handler asks the context for after Handle() has come back.
