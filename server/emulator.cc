@@ -117,9 +117,12 @@ absl::Status CheckOptions(const EmulatorOptions& options) {
     status.Update(positive(name, value, absl::ZeroDuration(),
                            absl::FormatDuration(value)));
   }
-  if (options.journal_bytes < 0) {
-    status.Update(absl::InvalidArgumentError(absl::StrCat(
-        "journal_bytes must not be negative, but is ", options.journal_bytes)));
+  // With less, the entry of a common call would not stay.
+  constexpr int64_t kMinJournalBytes = 4096;
+  if (options.journal_bytes != 0 && options.journal_bytes < kMinJournalBytes) {
+    status.Update(absl::InvalidArgumentError(
+        absl::StrCat("journal_bytes must be 0, for no journal, or at least ",
+                     kMinJournalBytes, ", but is ", options.journal_bytes)));
   }
   // Others could not come in a header as they are.
   if (!std::all_of(options.control_token.begin(), options.control_token.end(),

@@ -116,7 +116,7 @@ ABSL_FLAG(std::string, script, "",
           "as JSON or in text format; empty: none");
 ABSL_FLAG(int64_t, journal_bytes, int64_t{64} << 20,
           "how many bytes the journal, the record of the calls of Spanner's "
-          "API, may hold; 0: there is no journal");
+          "API, may hold, at least 4096; 0: there is no journal");
 ABSL_FLAG(spanner_session_emulator::Secret, control_token, {},
           "what callers of the control API need, as `authorization: Bearer`; "
           "empty: nothing");

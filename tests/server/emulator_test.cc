@@ -69,6 +69,7 @@ TEST(EmulatorOptionsTest, ARefusedOptionIsNamed) {
       {"max_sessions", [](auto& o) { o.max_sessions = -1; }},
       {"max_sessions_per_batch", [](auto& o) { o.max_sessions_per_batch = 0; }},
       {"journal_bytes", [](auto& o) { o.journal_bytes = -1; }},
+      {"journal_bytes", [](auto& o) { o.journal_bytes = 4095; }},
       {"databases", [](auto& o) { o.databases = {""}; }},
       {"databases",
        [](auto& o) {

@@ -505,8 +505,10 @@ INSTANTIATE_TEST_SUITE_P(
          {"--max_sessions_per_batch=-1"},
          "error: max_sessions_per_batch must be greater than 0, but is -1"},
         {"NegativeJournal",
-         {"--journal_bytes=-1"},
-         "error: journal_bytes must not be negative, but is -1"},
+         {"--journal_bytes=4095"},
+         "error: journal_bytes must be 0, for no journal, or at least 4096, "
+         "but "
+         "is 4095"},
         {"MalformedDatabase",
          {"--databases=projects/p/instances/i/databases/d,projects/p"},
          "error: databases must be "
