@@ -111,8 +111,9 @@ void FaultSource::OnReady(std::function<void()> wake) {
 }
 
 void FaultSource::AddDue(AppliedFault& fault) {
-  if (fault.fault->pauses() || fault.fault->freezes())
+  if (fault.fault->pauses() || fault.fault->freezes()) {
     due_.push_back({&fault, Action::kDelay});
+  }
   if (fault.fault->has_effect()) due_.push_back({&fault, Action::kEffect});
 }
 

@@ -25,16 +25,16 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "gmock/gmock.h"
 #include "google/spanner/v1/spanner.grpc.pb.h"
 #include "grpcpp/grpcpp.h"
+#include "gtest/gtest.h"
 #include "server/emulator.h"
 #include "server/journal.h"
 #include "spanner_session_emulator/v1/journal.pb.h"
 #include "store/mutex.h"
 #include "tests/server/rest_caller.h"
 #include "tests/server/server_testing.h"
-#include "gmock/gmock.h"
-#include "gtest/gtest.h"
 
 ABSL_FLAG(int64_t, steps, 1500, "how many things are done beside the calls");
 ABSL_FLAG(uint64_t, seed, 1, "what they are drawn from");
@@ -46,7 +46,7 @@ constexpr char kRows[] = "SELECT Id FROM Singers";
 constexpr char kDml[] = "UPDATE Singers SET Id = 1 WHERE TRUE";
 
 class Random {
-public:
+ public:
   explicit Random(uint64_t seed) : engine_(absl::GetFlag(FLAGS_seed) + seed) {}
 
   // From 0 to less than `end`.
@@ -54,17 +54,18 @@ public:
     return std::uniform_int_distribution<int>(0, end - 1)(engine_);
   }
   bool OneIn(int n) { return Below(n) == 0; }
-  template <typename T> const T &Of(const std::vector<T> &all) {
+  template <typename T>
+  const T &Of(const std::vector<T> &all) {
     return all[static_cast<size_t>(Below(static_cast<int>(all.size())))];
   }
 
-private:
+ private:
   std::mt19937_64 engine_;
 };
 
 // How many calls have come to an end.
 class Progress {
-public:
+ public:
   void Add() {
     MutexLock lock(&mu_);
     ++count_;
@@ -81,7 +82,7 @@ public:
                       [&] { return count_ >= count; });
   }
 
-private:
+ private:
   Mutex mu_;
   CondVar changed_;
   int64_t count_ ABSL_GUARDED_BY(mu_) = 0;
@@ -89,7 +90,7 @@ private:
 
 // The contexts of the calls that are under way, for whoever cancels some.
 class Contexts {
-public:
+ public:
   void Add(grpc::ClientContext *context) {
     MutexLock lock(&mu_);
     open_.push_back(context);
@@ -100,22 +101,23 @@ public:
   }
   void CancelOne(Random &random) {
     MutexLock lock(&mu_);
-    if (!open_.empty())
-      random.Of(open_)->TryCancel();
+    if (!open_.empty()) random.Of(open_)->TryCancel();
   }
 
-private:
+ private:
   Mutex mu_;
   std::vector<grpc::ClientContext *> open_;
 };
 
 // A client that goes on calling until it is told to stop, and takes any answer.
 class Client {
-public:
+ public:
   Client(std::shared_ptr<grpc::Channel> channel, Contexts *contexts,
          uint64_t seed)
-      : stub_(api::Spanner::NewStub(channel)), channel_(std::move(channel)),
-        contexts_(contexts), random_(seed) {}
+      : stub_(api::Spanner::NewStub(channel)),
+        channel_(std::move(channel)),
+        contexts_(contexts),
+        random_(seed) {}
 
   void Run(const std::atomic<bool> &stop, Progress &progress) {
     while (!stop) {
@@ -124,7 +126,7 @@ public:
     }
   }
 
-private:
+ private:
   template <typename Request, typename Response>
   bool Unary(grpc::Status (api::Spanner::Stub::*method)(grpc::ClientContext *,
                                                         const Request &,
@@ -223,46 +225,45 @@ private:
   void One() {
     if (session_.empty()) {
       Create();
-      if (session_.empty())
-        return;
+      if (session_.empty()) return;
     }
     switch (random_.Below(8)) {
-    case 0:
-      return Create();
-    case 1: {
-      api::GetSessionRequest request;
-      request.set_name(session_);
-      api::Session session;
-      if (!Unary(&api::Spanner::Stub::GetSession, request, session)) {
-        session_.clear();
+      case 0:
+        return Create();
+      case 1: {
+        api::GetSessionRequest request;
+        request.set_name(session_);
+        api::Session session;
+        if (!Unary(&api::Spanner::Stub::GetSession, request, session)) {
+          session_.clear();
+        }
+        return;
       }
-      return;
-    }
-    case 2: {
-      api::ListSessionsRequest request;
-      request.set_database(std::string(kDatabase));
-      request.set_page_size(10);
-      api::ListSessionsResponse response;
-      Unary(&api::Spanner::Stub::ListSessions, request, response);
-      return;
-    }
-    case 3: {
-      api::DeleteSessionRequest request;
-      request.set_name(session_);
-      google::protobuf::Empty empty;
-      Unary(&api::Spanner::Stub::DeleteSession, request, empty);
-      return;
-    }
-    case 4:
-      return Transaction();
-    case 5:
-      CallPath(channel_,
-               random_.OneIn(2) ? "/google.spanner.v1.Spanner/GetSession"
-                                : "/google.spanner.v1.Spanner/Unknown",
-               "\xff");
-      return;
-    default:
-      return Query();
+      case 2: {
+        api::ListSessionsRequest request;
+        request.set_database(std::string(kDatabase));
+        request.set_page_size(10);
+        api::ListSessionsResponse response;
+        Unary(&api::Spanner::Stub::ListSessions, request, response);
+        return;
+      }
+      case 3: {
+        api::DeleteSessionRequest request;
+        request.set_name(session_);
+        google::protobuf::Empty empty;
+        Unary(&api::Spanner::Stub::DeleteSession, request, empty);
+        return;
+      }
+      case 4:
+        return Transaction();
+      case 5:
+        CallPath(channel_,
+                 random_.OneIn(2) ? "/google.spanner.v1.Spanner/GetSession"
+                                  : "/google.spanner.v1.Spanner/Unknown",
+                 "\xff");
+        return;
+      default:
+        return Query();
     }
   }
 
@@ -275,7 +276,7 @@ private:
 
 // The same over REST, where only the connection's end would cancel.
 class WebClient {
-public:
+ public:
   WebClient(int port, uint64_t seed) : port_(port), random_(seed) {}
 
   void Run(const std::atomic<bool> &stop, Progress &progress) {
@@ -285,7 +286,7 @@ public:
     }
   }
 
-private:
+ private:
   void One() {
     const std::string sessions = absl::StrCat("/v1/", kDatabase, "/sessions");
     if (session_.empty() || random_.OneIn(5)) {
@@ -299,23 +300,24 @@ private:
       return;
     }
     switch (random_.Below(5)) {
-    case 0:
-      FetchBytes(port_, "GET", absl::StrCat("/v1/", session_));
-      return;
-    case 1:
-      FetchBytes(port_, "GET", absl::StrCat(sessions, "?pageSize=5"));
-      return;
-    case 2:
-      FetchBytes(port_, "POST", absl::StrCat("/v1/", session_, ":executeSql"),
-                 absl::StrCat("{\"sql\": \"", kRows, "\"}"));
-      return;
-    case 3:
-      FetchBytes(port_, "POST", absl::StrCat("/v1/", session_, ":commit"), "{");
-      return;
-    default:
-      FetchBytes(port_, "POST",
-                 absl::StrCat("/v1/", session_, ":executeStreamingSql"),
-                 absl::StrCat("{\"sql\": \"", kRows, "\"}"));
+      case 0:
+        FetchBytes(port_, "GET", absl::StrCat("/v1/", session_));
+        return;
+      case 1:
+        FetchBytes(port_, "GET", absl::StrCat(sessions, "?pageSize=5"));
+        return;
+      case 2:
+        FetchBytes(port_, "POST", absl::StrCat("/v1/", session_, ":executeSql"),
+                   absl::StrCat("{\"sql\": \"", kRows, "\"}"));
+        return;
+      case 3:
+        FetchBytes(port_, "POST", absl::StrCat("/v1/", session_, ":commit"),
+                   "{");
+        return;
+      default:
+        FetchBytes(port_, "POST",
+                   absl::StrCat("/v1/", session_, ":executeStreamingSql"),
+                   absl::StrCat("{\"sql\": \"", kRows, "\"}"));
     }
   }
 
@@ -326,7 +328,7 @@ private:
 
 // Watches the journal until the stream is ended, and sees each entry once.
 class Watcher {
-public:
+ public:
   explicit Watcher(const std::shared_ptr<grpc::Channel> &channel)
       : reader_(MakeReader(channel)), thread_([this] { Run(); }) {}
   ~Watcher() {
@@ -335,9 +337,9 @@ public:
   }
   int64_t seen() const { return seen_; }
 
-private:
-  std::unique_ptr<grpc::ClientReader<v1::WatchJournalResponse>>
-  MakeReader(const std::shared_ptr<grpc::Channel> &channel) {
+ private:
+  std::unique_ptr<grpc::ClientReader<v1::WatchJournalResponse>> MakeReader(
+      const std::shared_ptr<grpc::Channel> &channel) {
     return std::unique_ptr<grpc::ClientReader<v1::WatchJournalResponse>>(
         grpc::internal::ClientReaderFactory<v1::WatchJournalResponse>::Create(
             channel.get(),
@@ -365,62 +367,60 @@ private:
 
 // Does everything that a test can do beside the calls.
 class Director {
-public:
+ public:
   Director(Emulator *emulator, Contexts *contexts)
       : emulator_(*emulator), contexts_(*contexts), random_(1000) {}
 
   void Step() {
     switch (random_.Below(18)) {
-    case 0:
-    case 1:
-    case 2:
-    case 3:
-      return AddFault();
-    case 4:
-    case 5:
-      if (!faults_.empty())
-        random_.Of(faults_).Delete();
-      return;
-    case 6:
-      if (!faults_.empty())
-        random_.Of(faults_).Release();
-      return;
-    case 7:
-      EXPECT_THAT(emulator_.clock().Advance(absl::Minutes(random_.Below(40))),
-                  IsOk());
-      return;
-    case 8:
-      if (random_.OneIn(2)) {
-        emulator_.clock().Run();
-      } else {
-        emulator_.clock().Stop();
-      }
-      return;
-    case 9:
-      Reset();
-      return;
-    case 10:
-      EXPECT_THAT(
-          emulator_.Reset(
-              {.parts = {}, .scope = Scope::Parse("projects/p").value()}),
-          IsOk());
-      return;
-    case 11:
-      emulator_.sessions().SetLimits(
-          {.max_sessions = 1 + random_.Below(100),
-           .max_sessions_per_batch = 1 + random_.Below(5)});
-      return;
-    case 12:
-      emulator_.sessions().AbortTransactions({});
-      return;
-    case 13:
-      emulator_.sessions().Delete({.multiplexed = random_.OneIn(2)});
-      return;
-    case 14:
-      ReadJournal();
-      return;
-    default:
-      contexts_.CancelOne(random_);
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+        return AddFault();
+      case 4:
+      case 5:
+        if (!faults_.empty()) random_.Of(faults_).Delete();
+        return;
+      case 6:
+        if (!faults_.empty()) random_.Of(faults_).Release();
+        return;
+      case 7:
+        EXPECT_THAT(emulator_.clock().Advance(absl::Minutes(random_.Below(40))),
+                    IsOk());
+        return;
+      case 8:
+        if (random_.OneIn(2)) {
+          emulator_.clock().Run();
+        } else {
+          emulator_.clock().Stop();
+        }
+        return;
+      case 9:
+        Reset();
+        return;
+      case 10:
+        EXPECT_THAT(
+            emulator_.Reset(
+                {.parts = {}, .scope = Scope::Parse("projects/p").value()}),
+            IsOk());
+        return;
+      case 11:
+        emulator_.sessions().SetLimits(
+            {.max_sessions = 1 + random_.Below(100),
+             .max_sessions_per_batch = 1 + random_.Below(5)});
+        return;
+      case 12:
+        emulator_.sessions().AbortTransactions({});
+        return;
+      case 13:
+        emulator_.sessions().Delete({.multiplexed = random_.OneIn(2)});
+        return;
+      case 14:
+        ReadJournal();
+        return;
+      default:
+        contexts_.CancelOne(random_);
     }
   }
 
@@ -429,36 +429,36 @@ public:
     faults_.clear();
   }
 
-private:
+ private:
   void ReadJournal() {
     const JournalView journal = emulator_.journal();
     switch (random_.Below(4)) {
-    case 0: {
-      int64_t last = 0;
-      for (const JournalEntry &entry : journal.List()) {
-        EXPECT_GT(entry.number(), last);
-        last = entry.number();
+      case 0: {
+        int64_t last = 0;
+        for (const JournalEntry &entry : journal.List()) {
+          EXPECT_GT(entry.number(), last);
+          last = entry.number();
+        }
+        return;
       }
-      return;
-    }
-    case 1:
-      EXPECT_GE(journal.Count(CallsOf("Commit").Open()), 0);
-      return;
-    case 2:
-      if (random_.OneIn(5))
-        journal.Clear();
-      return;
-    default: {
-      // Whether one comes in time is not to be known.
-      const auto entries =
-          journal.WaitFor(AllCalls().After(journal.stats().last_number), 1,
-                          absl::Milliseconds(random_.Below(3)));
-      if (entries.ok()) {
-        EXPECT_EQ(entries->size(), 1U);
-      } else {
-        EXPECT_EQ(entries.status().code(), absl::StatusCode::kDeadlineExceeded);
+      case 1:
+        EXPECT_GE(journal.Count(CallsOf("Commit").Open()), 0);
+        return;
+      case 2:
+        if (random_.OneIn(5)) journal.Clear();
+        return;
+      default: {
+        // Whether one comes in time is not to be known.
+        const auto entries =
+            journal.WaitFor(AllCalls().After(journal.stats().last_number), 1,
+                            absl::Milliseconds(random_.Below(3)));
+        if (entries.ok()) {
+          EXPECT_EQ(entries->size(), 1U);
+        } else {
+          EXPECT_EQ(entries.status().code(),
+                    absl::StatusCode::kDeadlineExceeded);
+        }
       }
-    }
     }
   }
 
@@ -466,62 +466,58 @@ private:
     FaultBuilder fault = OnCalls(
         random_.OneIn(2) ? std::vector<std::string>()
                          : std::vector<std::string>{random_.Of(methods_)});
-    if (random_.OneIn(3))
-      fault.Times(1 + random_.Below(3));
-    if (random_.OneIn(3))
-      fault.Probability(0.3);
-    if (random_.OneIn(4))
-      fault.InSessionsWith("labels.env:a");
-    if (random_.OneIn(4))
-      fault.Scope("projects/p");
+    if (random_.OneIn(3)) fault.Times(1 + random_.Below(3));
+    if (random_.OneIn(3)) fault.Probability(0.3);
+    if (random_.OneIn(4)) fault.InSessionsWith("labels.env:a");
+    if (random_.OneIn(4)) fault.Scope("projects/p");
     switch (random_.Below(4)) {
-    case 0:
-      fault.AfterTheAnswer();
-      break;
-    case 1:
-      fault.AfterMessages(1 + random_.Below(4));
-      break;
-    case 2:
-      fault.AtEnd();
-      break;
-    default:
-      break;
+      case 0:
+        fault.AfterTheAnswer();
+        break;
+      case 1:
+        fault.AfterMessages(1 + random_.Below(4));
+        break;
+      case 2:
+        fault.AtEnd();
+        break;
+      default:
+        break;
     }
     switch (random_.Below(4)) {
-    case 0:
-      fault.Pauses(absl::Milliseconds(random_.Below(5)));
-      break;
-    case 1:
-      fault.PausesBetween(absl::ZeroDuration(), absl::Milliseconds(2))
-          .BeforeEachMessage();
-      break;
-    case 2:
-      fault.Freezes();
-      break;
-    default:
-      break;
+      case 0:
+        fault.Pauses(absl::Milliseconds(random_.Below(5)));
+        break;
+      case 1:
+        fault.PausesBetween(absl::ZeroDuration(), absl::Milliseconds(2))
+            .BeforeEachMessage();
+        break;
+      case 2:
+        fault.Freezes();
+        break;
+      default:
+        break;
     }
     switch (random_.Below(8)) {
-    case 0:
-      fault.Aborts();
-      break;
-    case 1:
-      fault.IsUnavailable();
-      break;
-    case 2:
-      fault.LosesSession();
-      break;
-    case 3:
-      fault.CutsConnection();
-      break;
-    case 4:
-      fault.SwallowsReply();
-      break;
-    case 5:
-      fault.AddsHeader("server-timing", "gfet4t7; dur=1");
-      break;
-    default:
-      break;
+      case 0:
+        fault.Aborts();
+        break;
+      case 1:
+        fault.IsUnavailable();
+        break;
+      case 2:
+        fault.LosesSession();
+        break;
+      case 3:
+        fault.CutsConnection();
+        break;
+      case 4:
+        fault.SwallowsReply();
+        break;
+      case 5:
+        fault.AddsHeader("server-timing", "gfet4t7; dur=1");
+        break;
+      default:
+        break;
     }
     // Not all of that goes together.
     const auto added = emulator_.AddFault(fault);
@@ -540,7 +536,7 @@ private:
       "ExecuteStreamingSql", "BeginTransaction",    "Commit"};
   std::vector<FaultHandle> faults_;
 
-public:
+ public:
   int64_t added_ = 0;
 };
 
@@ -574,8 +570,7 @@ TEST(TogetherTest, NoCallIsLeftHanging) {
       ended.Signal();
     });
   };
-  for (const auto &client : clients)
-    run(*client);
+  for (const auto &client : clients) run(*client);
   run(web);
   run(other_web);
 
@@ -592,8 +587,7 @@ TEST(TogetherTest, NoCallIsLeftHanging) {
   const bool all_ended = ended.Wait(static_cast<int>(threads.size()));
   ASSERT_TRUE(all_ended) << ended.count() << " of " << threads.size()
                          << " clients have come to an end";
-  for (std::thread &thread : threads)
-    thread.join();
+  for (std::thread &thread : threads) thread.join();
   EXPECT_GT(progress.count(), 0);
   EXPECT_GT(director.added_, 0);
   std::cout << progress.count() << " calls, " << director.added_ << " faults\n";
@@ -620,8 +614,8 @@ TEST(TogetherTest, NoCallIsLeftHanging) {
   EXPECT_EQ(emulator->sessions().TotalCounts().regular.live, 1);
 }
 
-} // namespace
-} // namespace spanner_session_emulator
+}  // namespace
+}  // namespace spanner_session_emulator
 
 int main(int argc, char **argv) {
   ::testing::InitGoogleMock(&argc, argv);

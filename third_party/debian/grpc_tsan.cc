@@ -217,6 +217,9 @@ class CancelledReactor final : public grpc::internal::ServerReactor {
     // Behind the pointer to virtual functions and another counter.
     void* const counter = call_ + sizeof(void*) + sizeof(std::atomic_int);
     __tsan_release(counter);
+    // For a call that was complete at once, gRPC goes on to OnDone() from here,
+    // if all others have taken off their counts.
+    __tsan_acquire(counter);
     counter_of_cancelled_call = counter;
     delete this;
   }
