@@ -646,8 +646,9 @@ class Parser {
       if (text_[position_] == '\\') ++position_;
       if (!AtEnd()) value += text_[position_++];
     }
-    if (AtEnd())
+    if (AtEnd()) {
       return Error(absl::StrCat("a closing ", std::string(1, quote)));
+    }
     ++position_;
     SkipBlanks();
     return value;

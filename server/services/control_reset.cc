@@ -42,8 +42,9 @@ absl::Status Validate(Call& call) {
         [&](const auto& p) { return p.second == request.parts(i); });
     if (part == std::end(kParts)) {
       std::vector<std::string> names;
-      for (const auto& [_, proto] : kParts)
+      for (const auto& [_, proto] : kParts) {
         names.push_back(Proto::Part_Name(proto));
+      }
       return errors::InvalidField(
           call.method().name, absl::StrCat("parts[", i, "]"),
           absl::StrCat("must be one of ", absl::StrJoin(names, ", "),

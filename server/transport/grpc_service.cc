@@ -315,8 +315,9 @@ class ServerStream : public ServerCall<Reactor> {
   // Spanner's: what a client does with a call that has ended depends on whether
   // it got any initial metadata before, and faults are to decide that.
   bool SendHead() override {
-    if (has_begun_ || this->method().api_kind != ApiKind::kControl)
+    if (has_begun_ || this->method().api_kind != ApiKind::kControl) {
       return false;
+    }
     has_begun_ = true;
     this->StartSendInitialMetadata();
     return true;

@@ -91,8 +91,9 @@ absl::StatusOr<std::string> ReplyWriter::Message(
     std::vector<const pb::FieldDescriptor*> present;
     message.GetReflection()->ListFields(message, &present);
     for (const pb::FieldDescriptor* other : present) {
-      if (other != field)
+      if (other != field) {
         alone->GetReflection()->ClearField(alone.get(), other);
+      }
     }
     status = Print(*alone, json);
     const size_t before = absl::StrCat("{\"", field->json_name(), "\":").size();
@@ -112,7 +113,7 @@ absl::Status ReplyWriter::Print(const pb::Message& message,
   const JsonOptions options = {.enums_as_numbers = enums_as_numbers_};
   const bool is_control = binding_->method->api_kind == ApiKind::kControl;
   if (!selection_.has_value()) {
-    const absl::Status status = PrintJson(message, options, json);
+    absl::Status status = PrintJson(message, options, json);
     if (status.ok() || !is_control) return status;
     json.clear();
   }
