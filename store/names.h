@@ -121,8 +121,10 @@ class Scope {
   // Everything.
   Scope() = default;
   // One database, or one instance's; implicit, as it loses nothing.
+  // NOLINTBEGIN(google-explicit-constructor)
   Scope(const DatabaseName& database) : full_(database.full()) {}
   Scope(const InstanceName& instance) : full_(instance.full()) {}
+  // NOLINTEND(google-explicit-constructor)
 
   // As InstanceName::Parse, but that the name may be empty.
   static absl::StatusOr<Scope> Parse(std::string name);

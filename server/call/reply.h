@@ -68,11 +68,7 @@ class Reply {
     return Reply(nullptr, absl::OkStatus(), std::move(source));
   }
 
-  // Whether it comes from a source: in a streamed reply, or because it has to
-  // wait, which only calls with Call::Unary::kMayWait are given.
-  bool is_stream() const { return source_ != nullptr; }
-
-  // Of any other reply: exactly one of message and an error.
+  // Of a reply without a source: exactly one of message and an error.
   const google::protobuf::Message* message() const { return message_; }
   const absl::Status& status() const { return status_; }
 

@@ -112,12 +112,12 @@ class ServerCall : public Reactor,
                    public std::enable_shared_from_this<ServerCall<Reactor>> {
  public:
   ServerCall(const Method& method, const Pipeline& pipeline,
-             grpc::CallbackServerContext& context, grpc::ByteBuffer request,
-             OpenCalls* open_calls)
+             grpc::CallbackServerContext& context,
+             const grpc::ByteBuffer& request, OpenCalls* open_calls)
       : open_calls_(open_calls),
         pipeline_(pipeline),
         grpc_context_(context),
-        request_(std::move(request)),
+        request_(request),
         context_(context, request_),
         call_(method, context_, Call::Unary::kMayWait) {}
 
@@ -335,9 +335,10 @@ class UnaryCall final : public ServerCall<grpc::ServerUnaryReactor> {
  public:
   // gRPC's `response` lives until OnDone().
   UnaryCall(const Method& method, const Pipeline& pipeline,
-            grpc::CallbackServerContext& context, grpc::ByteBuffer request,
-            grpc::ByteBuffer* response, OpenCalls* open_calls)
-      : ServerCall(method, pipeline, context, std::move(request), open_calls),
+            grpc::CallbackServerContext& context,
+            const grpc::ByteBuffer& request, grpc::ByteBuffer* response,
+            OpenCalls* open_calls)
+      : ServerCall(method, pipeline, context, request, open_calls),
         response_(response) {}
 
  protected:
