@@ -58,6 +58,9 @@ def spanner_session_emulator_deps():
     _maybe(debian_repository, "com_google_googletest", files = {
         "BUILD.bazel": "//third_party/debian:BUILD.googletest",
     })
+    _maybe(debian_repository, "com_github_google_benchmark", files = {
+        "BUILD.bazel": "//third_party/debian:BUILD.benchmark",
+    })
     _maybe(debian_repository, "com_github_gabime_spdlog", files = {
         "BUILD.bazel": "//third_party/debian:BUILD.spdlog",
     })

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 packages="
   bazel-bootstrap bazel-platforms bazel-rules-java bazel-rules-proto bazel-skylib
   ca-certificates curl g++
-  libabsl-dev libboost-dev libfmt-dev libgmock-dev libgrpc++-dev libgtest-dev
+  libabsl-dev libbenchmark-dev libboost-dev libfmt-dev libgmock-dev libgrpc++-dev libgtest-dev
   libprotobuf-dev libre2-dev libspdlog-dev libssl-dev
   protobuf-compiler protobuf-compiler-grpc zlib1g-dev"
 [ "${1-}" = --lint ] && packages="$packages clang-format-14 clang-tidy-14"
