@@ -2,10 +2,14 @@
 SERVER = bazel-bin/server/spanner_session_emulator
 RUN_FLAGS =
 
-.PHONY: help setup build run test asan tsan format lint clean
+# `make bench BENCH_FLAGS=--help` lists the flags.
+BENCH_FLAGS =
+
+.PHONY: help setup build run test bench-build bench bench-quick asan tsan format
+.PHONY: lint clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup:  ## install what is missing: Debian packages, the pinned API protos
 	@tools/setup.sh
@@ -18,6 +22,16 @@ run: build  ## start the server on localhost:9010 and 9020 (RUN_FLAGS="--grpc_po
 
 test: setup  ## build everything and run all tests
 	@tools/run_tests.sh
+
+bench-build: setup
+	@tools/setup.sh --bench
+	@bazel build //bench:all //server:spanner_session_emulator
+
+bench: bench-build  ## measure speed and memory, in half an hour; writes bench-report/report.md
+	@bench/run.py $(BENCH_FLAGS)
+
+bench-quick: bench-build  ## the same with less of everything, in three minutes
+	@bench/run.py --quick $(BENCH_FLAGS)
 
 asan: setup  ## all tests under the address and undefined-behaviour sanitizers
 	@tools/run_tests.sh --config=asan

@@ -1,10 +1,11 @@
-// Usage: first_answer PORT COMMAND [ARGUMENT...]
+// Usage: first_answer grpc|rest PORT COMMAND [ARGUMENT...]
 //
-// Starts COMMAND, a gRPC server on 127.0.0.1:PORT, prints the microseconds from
-// the start to the first answer of a GetSession call, and stops it.
+// Starts COMMAND, a server on 127.0.0.1:PORT, and prints as JSON how many
+// microseconds it took from the start to the first answer of a GetSession call,
+// and how much memory the server had in use a moment later; then stops it.
 //
-// It speaks HTTP/2 by hand, with one write prepared beforehand, because the
-// start of a gRPC client would take as long as the start of the server.
+// It speaks HTTP by hand, with one write prepared beforehand, because the start
+// of a gRPC client would take as long as the start of the server.
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -62,21 +63,28 @@ std::string WithLength(std::string_view text) {
   return std::string(1, Length(text)).append(text);
 }
 
+constexpr char kNoSession[] =
+    "projects/p/instances/i/databases/d/sessions/none";
+
 // A whole connection up to the end of one call.
-std::string PrefaceAndCall() {
+std::string GrpcCall() {
   // Numbers of the static table of RFC 7541; values not to be indexed.
   std::string headers = "\x83\x86";  // :method POST, :scheme http
   headers += "\x04" + WithLength("/google.spanner.v1.Spanner/GetSession");
   headers += "\x01" + WithLength("127.0.0.1");             // :authority
   headers += "\x0f\x10" + WithLength("application/grpc");  // content-type
   headers += '\0' + WithLength("te") + WithLength("trailers");
-  const std::string request =
-      "\x0a" + WithLength("projects/p/instances/i/databases/d/sessions/none");
+  const std::string request = "\x0a" + WithLength(kNoSession);
   // Not compressed, four bytes of length.
   const std::string message = std::string(4, '\0') + WithLength(request);
   return "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(kSettings, 0, 0, "") +
          Frame(kHeaders, kEndHeaders, 1, headers) +
          Frame(kData, kEndStream, 1, message);
+}
+
+std::string RestCall() {
+  return std::string("GET /v1/") + kNoSession +
+         " HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 }
 
 // Connects, or returns -1.
@@ -106,7 +114,7 @@ bool ReadExactly(int fd, char* buffer, size_t size) {
 }
 
 // Reads frames until the call's first response header.
-bool AwaitAnswer(int fd, Clock::time_point deadline) {
+bool AwaitGrpcAnswer(int fd, Clock::time_point deadline) {
   unsigned char header[9];
   std::string payload;
   while (Clock::now() < deadline &&
@@ -120,6 +128,13 @@ bool AwaitAnswer(int fd, Clock::time_point deadline) {
   return false;
 }
 
+bool AwaitRestAnswer(int fd) {
+  constexpr std::string_view kStart = "HTTP/1.1 ";
+  char start[kStart.size()];
+  return ReadExactly(fd, start, sizeof(start)) &&
+         std::string_view(start, sizeof(start)) == kStart;
+}
+
 // Leaves the child to be reaped, so that its id stays its own.
 bool HasExited(pid_t child) {
   siginfo_t info = {};
@@ -127,9 +142,9 @@ bool HasExited(pid_t child) {
   return info.si_pid != 0;
 }
 
-std::optional<Clock::time_point> FirstAnswer(int port, pid_t child,
-                                             const std::string& call,
+std::optional<Clock::time_point> FirstAnswer(int port, pid_t child, bool rest,
                                              Clock::time_point deadline) {
+  const std::string call = rest ? RestCall() : GrpcCall();
   int fd = -1;
   while ((fd = Connect(port)) < 0) {
     if (Clock::now() > deadline || HasExited(child)) {
@@ -140,9 +155,10 @@ std::optional<Clock::time_point> FirstAnswer(int port, pid_t child,
   }
   const timeval patience = {.tv_sec = kPatience.count(), .tv_usec = 0};
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-  const bool answered = send(fd, call.data(), call.size(), MSG_NOSIGNAL) ==
-                            static_cast<ssize_t>(call.size()) &&
-                        AwaitAnswer(fd, deadline);
+  const bool answered =
+      send(fd, call.data(), call.size(), MSG_NOSIGNAL) ==
+          static_cast<ssize_t>(call.size()) &&
+      (rest ? AwaitRestAnswer(fd) : AwaitGrpcAnswer(fd, deadline));
   const Clock::time_point now = Clock::now();
   close(fd);
   if (answered) return now;
@@ -150,14 +166,25 @@ std::optional<Clock::time_point> FirstAnswer(int port, pid_t child,
   return std::nullopt;
 }
 
-// Whether it went when it was asked to.
+// In KiB; 0 if the system does not say.
+long ResidentKib(pid_t process) {
+  const std::string path = "/proc/" + std::to_string(process) + "/statm";
+  FILE* file = fopen(path.c_str(), "r");
+  if (file == nullptr) return 0;
+  long pages = 0;
+  if (fscanf(file, "%*d %ld", &pages) != 1) pages = 0;
+  fclose(file);
+  return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+// Whether it went when it was asked to. Its own children are told as well.
 bool Stop(pid_t child) {
-  kill(child, SIGTERM);
+  kill(-child, SIGTERM);
   const Clock::time_point deadline = Clock::now() + kPatience;
   int status = 0;
   while (waitpid(child, &status, WNOHANG) == 0) {
     if (Clock::now() > deadline) {
-      kill(child, SIGKILL);
+      kill(-child, SIGKILL);
       waitpid(child, nullptr, 0);
       fprintf(stderr, "the server had to be killed\n");
       return false;
@@ -170,33 +197,40 @@ bool Stop(pid_t child) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 3) {
-    fprintf(stderr, "usage: %s PORT COMMAND [ARGUMENT...]\n", argv[0]);
+  const std::string_view protocol = argc < 4 ? "" : argv[1];
+  if (protocol != "grpc" && protocol != "rest") {
+    fprintf(stderr, "usage: %s grpc|rest PORT COMMAND [ARGUMENT...]\n",
+            argv[0]);
     return 2;
   }
-  const int port = atoi(argv[1]);
-  const std::string call = PrefaceAndCall();
+  const int port = atoi(argv[2]);
 
-  // Nothing but the time goes to standard output.
+  // Nothing but the figures goes to standard output.
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
 
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+
   const Clock::time_point start = Clock::now();
   pid_t child = 0;
   const int error =
-      posix_spawn(&child, argv[2], &actions, nullptr, argv + 2, environ);
+      posix_spawn(&child, argv[3], &actions, &attributes, argv + 3, environ);
   if (error != 0) {
-    fprintf(stderr, "%s: %s\n", argv[2], strerror(error));
+    fprintf(stderr, "%s: %s\n", argv[3], strerror(error));
     return 1;
   }
   const std::optional<Clock::time_point> answer =
-      FirstAnswer(port, child, call, start + kPatience);
+      FirstAnswer(port, child, protocol == "rest", start + kPatience);
+  // What it still does in the background, it is to have done.
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  const long kib = ResidentKib(child);
   if (!Stop(child) || !answer.has_value()) return 1;
-  printf(
-      "%lld\n",
-      static_cast<long long>(
-          std::chrono::duration_cast<std::chrono::microseconds>(*answer - start)
-              .count()));
+  const auto micros =
+      std::chrono::duration_cast<std::chrono::microseconds>(*answer - start);
+  printf("{\"first_answer_us\": %lld, \"resident_kib\": %ld}\n",
+         static_cast<long long>(micros.count()), kib);
   return 0;
 }

@@ -1,5 +1,5 @@
-// The least a gRPC C++ server can do for GetSession: answer constant bytes at
-// once. What the emulator costs beyond this is the emulator's own.
+// The least a gRPC C++ server can do for the RPCs of sessions: answer constant
+// bytes at once. What the emulator costs beyond this is the emulator's own.
 
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/impl/codegen/server_callback_handlers.h>
@@ -23,35 +23,64 @@ ABSL_FLAG(std::string, port_file, "",
 
 namespace {
 
-// A Session that has only a name, as long on the wire as a real one.
-grpc::ByteBuffer ConstantSession() {
-  const std::string bytes = "\x0a\x93\x01" + std::string(147, 'x');
-  grpc::Slice slice(bytes);
-  return grpc::ByteBuffer(&slice, 1);
+constexpr int kPage = 100;  // Sessions of a batch, and of a list page.
+
+// A field of a message that holds a text or a message: less than 128 bytes.
+std::string Field(int number, const std::string& content) {
+  return std::string{static_cast<char>(number << 3 | 2),
+                     static_cast<char>(content.size())} +
+         content;
 }
 
-// Registers its method as generated code does, but with raw bytes: the message
+// As long on the wire as a real one: a name and two times.
+std::string Session() {
+  const std::string time = "\x08\x80\xd0\xdb\xc3\x06\x10\x80\xe4\x97\xd0\x02";
+  return Field(1, "projects/p/instances/i/databases/d/sessions/" +
+                      std::string(32, 'x')) +
+         Field(3, time) + Field(4, time);
+}
+
+// Of a batch or of a list page.
+std::string Sessions() {
+  std::string sessions;
+  for (int i = 0; i < kPage; ++i) sessions += Field(1, Session());
+  return sessions;
+}
+
+// Registers its methods as generated code does, but with raw bytes: the message
 // layer is part of what is being measured, not of the reference.
 class NoopService : public grpc::Service {
  public:
   NoopService() {
-    AddMethod(new grpc::internal::RpcServiceMethod(
-        "/google.spanner.v1.Spanner/GetSession",
-        grpc::internal::RpcMethod::NORMAL_RPC, nullptr));
-    MarkMethodRawCallback(
-        0, new grpc::internal::CallbackUnaryHandler<grpc::ByteBuffer,
-                                                    grpc::ByteBuffer>(
-               [this](grpc::CallbackServerContext* context,
-                      const grpc::ByteBuffer*, grpc::ByteBuffer* response) {
-                 *response = session_;
-                 grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-                 reactor->Finish(grpc::Status::OK);
-                 return reactor;
-               }));
+    Add("CreateSession", Session());
+    Add("BatchCreateSessions", Sessions());
+    Add("GetSession", Session());
+    Add("ListSessions", Sessions());
+    Add("DeleteSession", "");
   }
 
  private:
-  const grpc::ByteBuffer session_ = ConstantSession();
+  void Add(const std::string& rpc, const std::string& bytes) {
+    // gRPC keeps the pointer. There are five, for as long as the process lives.
+    const auto* path = new std::string("/google.spanner.v1.Spanner/" + rpc);
+    AddMethod(new grpc::internal::RpcServiceMethod(
+        path->c_str(), grpc::internal::RpcMethod::NORMAL_RPC, nullptr));
+    grpc::Slice slice(bytes);
+    MarkMethodRawCallback(
+        methods_++,
+        new grpc::internal::CallbackUnaryHandler<grpc::ByteBuffer,
+                                                 grpc::ByteBuffer>(
+            [reply = grpc::ByteBuffer(&slice, 1)](
+                grpc::CallbackServerContext* context, const grpc::ByteBuffer*,
+                grpc::ByteBuffer* response) {
+              *response = reply;
+              grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+              reactor->Finish(grpc::Status::OK);
+              return reactor;
+            }));
+  }
+
+  int methods_ = 0;
 };
 
 // Renamed into place, so that a reader never sees half of it.

@@ -1,16 +1,18 @@
 #!/bin/sh
 # Installs what the build and the tests need and this machine lacks. With --lint,
-# also what `make lint` and `make format` need. Does nothing when all is there.
+# also what `make lint` and `make format` need; with --bench, what `make bench`
+# needs. Does nothing when all is there.
 set -eu
 cd "$(dirname "$0")/.."
 
 packages="
   bazel-bootstrap bazel-platforms bazel-rules-java bazel-rules-proto bazel-skylib
   ca-certificates curl g++
-  libabsl-dev libbenchmark-dev libboost-dev libfmt-dev libgmock-dev libgrpc++-dev libgtest-dev
-  libprotobuf-dev libre2-dev libspdlog-dev libssl-dev
+  libabsl-dev libbenchmark-dev libboost-dev libfmt-dev libgmock-dev
+  libgrpc++-dev libgtest-dev libprotobuf-dev libre2-dev libspdlog-dev libssl-dev
   protobuf-compiler protobuf-compiler-grpc zlib1g-dev"
 [ "${1-}" = --lint ] && packages="$packages clang-format-14 clang-tidy-14"
+[ "${1-}" = --bench ] && packages="$packages nghttp2-client"
 
 missing=
 for package in $packages; do
