@@ -191,12 +191,12 @@ class Load {
     end_ = start + std::chrono::duration_cast<Steady::duration>(duration);
     if (rate_ > 0) {
       const std::chrono::duration<double> interval(1 / rate_);
-      for (int64_t i = 0; MayCall(); ++i) {
-        const Steady::time_point due =
-            start + std::chrono::duration_cast<Steady::duration>(i * interval);
+      Steady::time_point due = start;
+      for (int64_t i = 1; due < end_ && MayCall(); ++i) {
         std::this_thread::sleep_until(due);
-        Place* place = AwaitFreePlace();
-        if (place != nullptr) Call(*place, due);
+        Call(*AwaitFreePlace(), due);
+        due =
+            start + std::chrono::duration_cast<Steady::duration>(i * interval);
       }
     } else {
       for (size_t i = 0; i < places_.size() && MayCall(); ++i) {

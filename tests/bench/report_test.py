@@ -7,7 +7,7 @@ import unittest
 import xml.dom.minidom
 from pathlib import Path
 
-sys.path.insert(0, str(Path(sys.argv.pop(1)).parent))
+sys.path.insert(0, str(Path(__file__).absolute().parents[2] / "bench"))
 import plot  # noqa: E402
 import report  # noqa: E402
 
