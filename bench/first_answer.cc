@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -167,11 +168,11 @@ std::optional<Clock::time_point> FirstAnswer(int port, pid_t child, bool rest,
 }
 
 // In KiB; 0 if the system does not say.
-long ResidentKib(pid_t process) {
+int64_t ResidentKib(pid_t process) {
   const std::string path = "/proc/" + std::to_string(process) + "/statm";
   FILE* file = fopen(path.c_str(), "r");
   if (file == nullptr) return 0;
-  long pages = 0;
+  int64_t pages = 0;
   if (fscanf(file, "%*d %ld", &pages) != 1) pages = 0;
   fclose(file);
   return pages * (sysconf(_SC_PAGESIZE) / 1024);
@@ -226,7 +227,7 @@ int main(int argc, char** argv) {
       FirstAnswer(port, child, protocol == "rest", start + kPatience);
   // What it still does in the background, it is to have done.
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  const long kib = ResidentKib(child);
+  const int64_t kib = ResidentKib(child);
   if (!Stop(child) || !answer.has_value()) return 1;
   const auto micros =
       std::chrono::duration_cast<std::chrono::microseconds>(*answer - start);

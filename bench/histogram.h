@@ -49,7 +49,7 @@ class Histogram {
   static size_t BucketOf(int64_t nanos) {
     const auto value = static_cast<uint64_t>(std::max<int64_t>(nanos, 0));
     if (value < kSteps) return value;
-    const int shift = std::bit_width(value) - kDigits - 1;
+    const auto shift = static_cast<int>(std::bit_width(value)) - kDigits - 1;
     return shift * kSteps + (value >> shift);
   }
 

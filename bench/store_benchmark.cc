@@ -149,7 +149,8 @@ class Sessions {
   // The position of the next block in names().
   size_t NextBlock() {
     const size_t block = next_;
-    next_ = next_ + 2 * kBlock <= names_.size() ? next_ + kBlock : 0;
+    next_ += kBlock;
+    if (next_ + kBlock > names_.size()) next_ = 0;
     return block;
   }
 
@@ -212,7 +213,7 @@ Sessions& SessionsOf(int64_t count) {
 void Fill(benchmark::State& state) {
   Sessions& sessions = SessionsOf(state.range(0));
   Duel duel(state);
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     duel.Add(static_cast<int>(sessions.count()), sessions.fill_nanos(),
              sessions.map_fill_nanos());
   }
@@ -224,7 +225,7 @@ void GetWithUse(benchmark::State& state) {
   Sessions& sessions = SessionsOf(state.range(0));
   Duel duel(state);
   int64_t now = 0;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     const std::vector<SessionName> block = sessions.Copy(sessions.NextBlock());
     duel.Round(
         kBlock,
@@ -297,7 +298,7 @@ template <int batch>
 void Create(benchmark::State& state) {
   Turnover turnover(SessionsOf(state.range(0)));
   Duel duel(state);
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     turnover.Begin();
     turnover.Delete();
     turnover.Erase();
@@ -311,7 +312,7 @@ void Create(benchmark::State& state) {
 void Delete(benchmark::State& state) {
   Turnover turnover(SessionsOf(state.range(0)));
   Duel duel(state);
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     turnover.Begin();
     duel.Round(
         kBlock, [&] { turnover.Delete(); }, [&] { turnover.Erase(); });
@@ -339,7 +340,7 @@ void ListPage(benchmark::State& state) {
   };
   Duel duel(state);
   constexpr int kPages = 10;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     const size_t first = next;
     next += kPages;
     duel.Round(
@@ -392,7 +393,7 @@ void GetOnThreads(benchmark::State& state) {
   double one_seconds = 0;
   double all_seconds = 0;
   int64_t rounds = 0;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     one_seconds += run(1);
     const double seconds = run(threads);
     state.SetIterationTime(seconds);

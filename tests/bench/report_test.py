@@ -50,6 +50,15 @@ class BarTest(unittest.TestCase):
             "| 161 · ≤ 160 **missed** |",
             last_line(table(values={"emulator": [161]}, bars={"": "<= 160"})))
 
+    def test_all_are_gathered(self):
+        tables = [table(values={"emulator": [12], "noop": [10]},
+                        bars={"noop": "<= 1.25"}),
+                  table(values={"emulator": [12]}, bars={"": "<= 11"})]
+        text = report.markdown(report.Report("", "", "", "", tables, []))
+        self.assertIn("| CPU: GetSession | µs, to noop | 1.2 (1.2–1.2) "
+                      "| ≤ 1.25 met |", text)
+        self.assertIn("| CPU: GetSession | µs | 12 | ≤ 11 **missed** |", text)
+
     def test_is_neither_met_nor_missed_in_noise(self):
         row = last_line(table(values={"emulator": [10, 13, 16],
                                       "noop": [10, 10, 10]},
