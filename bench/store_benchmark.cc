@@ -198,8 +198,8 @@ class Sessions {
   int64_t map_fill_nanos_ = 0;
 };
 
-// One number of sessions at a time is in memory: benchmarks of the same number
-// run one after the other.
+// One number of sessions at a time is in memory. Making ten millions takes
+// long, so it is well to run one number at a time: --benchmark_filter=/1000/.
 Sessions& SessionsOf(int64_t count) {
   static std::unique_ptr<Sessions>& current = *new std::unique_ptr<Sessions>;
   if (current == nullptr || current->count() != count) {
@@ -374,6 +374,7 @@ void GetOnThreads(benchmark::State& state) {
         count, [&]() noexcept { start = std::chrono::steady_clock::now(); });
     std::atomic<int64_t> lost = 0;
     std::vector<std::thread> running;
+    running.reserve(count);
     for (int thread = 0; thread < count; ++thread) {
       running.emplace_back([&, thread] {
         const size_t first = names.size() / count * thread;
@@ -406,33 +407,31 @@ void GetOnThreads(benchmark::State& state) {
   state.counters["ratio"] = threads * one_seconds / all_seconds;
 }
 
-void RegisterAll() {
-  const auto add = [](const char* name, auto* function) {
-    return benchmark::RegisterBenchmark(name, function)->UseManualTime();
-  };
-  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+void AllSizes(benchmark::internal::Benchmark* benchmark) {
+  benchmark->UseManualTime();
   for (const int64_t count : {1'000, 10'000, 100'000, 1'000'000, 10'000'000}) {
-    // The first one makes the sessions, and says how long that took.
-    add("Fill", Fill)->Iterations(1)->Repetitions(1)->Arg(count);
-    add("GetWithUse", GetWithUse)->Arg(count);
-    add("Create", Create<1>)->Arg(count);
-    add("CreateBatchOf100", Create<100>)->Arg(count);
-    add("Delete", Delete)->Arg(count);
-    add("ListPageOf100", ListPage)->Arg(count);
-    if (count != 1'000'000) continue;
-    for (int threads = 1; threads <= cores; threads *= 2) {
-      add("GetOnThreads", GetOnThreads)->Args({count, threads});
-    }
+    benchmark->Arg(count);
   }
 }
+
+void AllThreads(benchmark::internal::Benchmark* benchmark) {
+  benchmark->UseManualTime();
+  const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+  for (int threads = 1; threads <= cores; threads *= 2) {
+    benchmark->Args({1'000'000, threads});
+  }
+}
+
+// Fill is the first one, as it says how long making the sessions took.
+BENCHMARK(Fill)->Iterations(1)->Repetitions(1)->Apply(AllSizes);
+BENCHMARK(GetWithUse)->Apply(AllSizes);
+BENCHMARK_TEMPLATE(Create, 1)->Name("Create")->Apply(AllSizes);
+BENCHMARK_TEMPLATE(Create, 100)->Name("CreateBatchOf100")->Apply(AllSizes);
+BENCHMARK(Delete)->Apply(AllSizes);
+BENCHMARK(ListPage)->Name("ListPageOf100")->Apply(AllSizes);
+BENCHMARK(GetOnThreads)->Apply(AllThreads);
 
 }  // namespace
 }  // namespace spanner_session_emulator
 
-int main(int argc, char** argv) {
-  spanner_session_emulator::RegisterAll();
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
-}
+BENCHMARK_MAIN();
