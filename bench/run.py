@@ -57,7 +57,7 @@ def describe_machine():
 def version():
     described = subprocess.run(
         ["git", "describe", "--always", "--dirty"], capture_output=True,
-        text=True)
+        text=True, cwd=Path(__file__).resolve().parent)
     return described.stdout.strip() or "an unknown version"
 
 
@@ -90,7 +90,7 @@ def main():
                          "too much from it are marked as noise")
     parser.add_argument(
         "--soak", type=int, metavar="SESSIONS",
-        help="instead: load a server that holds so many sessions, for")
+        help="instead: load a server that holds so many, for --minutes")
     parser.add_argument("--minutes", type=float, default=20,
                         help="minutes; by default %(default)s")
     args = parser.parse_args()
