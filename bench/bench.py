@@ -14,15 +14,16 @@ from report import Table
 class Plan:
     """How much is measured."""
 
-    rounds: int
-    requests: int  # Of h2load, in a round on one side.
-    seconds: float  # Of bench/load, likewise.
+    rounds: int  # Where there is a bar.
+    few: int  # Rounds elsewhere.
+    seconds: float  # Of load in a round on one side.
     clients: tuple  # Connections under h2load, of 16 calls each.
     cells: tuple  # (calls in flight, channels) under bench/load.
     store_sizes: tuple
     store_seconds: float  # Of a round of one benchmark.
     grown: int  # Sessions of the largest table.
     listed: tuple  # Sessions of the table of which pages are listed.
+    disturbed_seconds: float  # Of GetSession with and without a lister.
     starts: int
 
 

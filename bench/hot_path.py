@@ -48,11 +48,12 @@ def shares(perf_report):
 
 def profile(tools, server, folder):
     """The profile of a server under GetSession, and its CPU time per call."""
-    session = measure.create_sessions(tools, server, 1000)
+    request = measure.message(
+        measure.create_sessions(tools, server, 1000))
     data = Path(folder, "perf.data")
 
     def one(requests):
-        return measure.h2load_grpc(server, "GetSession", session, 4, 16,
+        return measure.h2load_grpc(server, "GetSession", request, 4, 16,
                                    requests)
 
     # As many as fill the time, and half as many again.

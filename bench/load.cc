@@ -5,6 +5,10 @@
 // call that fails fails the run: an error is quickly given. With --seconds=0
 // nothing is measured: the sessions are there then, and "session" is one of
 // them.
+//
+// With --beside, another RPC is called too, on a connection of its own, in
+// every other quarter of a second. The report is of the other quarters, and
+// "beside_p99_us" of these: what else the machine does meets both alike.
 
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
@@ -48,6 +52,8 @@ ABSL_FLAG(double, rate, 0,
 ABSL_FLAG(int, sessions, 1000, "how many to create before");
 ABSL_FLAG(int, batch, 100, "sessions that one BatchCreateSessions asks for");
 ABSL_FLAG(int, page_size, 100, "of ListSessions");
+ABSL_FLAG(std::string, beside, "", "the RPC that is called now and then");
+ABSL_FLAG(double, beside_rate, 0, "--rate of that one");
 ABSL_FLAG(std::string, token, "", "sent as `authorization: Bearer`");
 ABSL_FLAG(int, server_pid, 0,
           "the server's process, if it is on this machine, to have its CPU "
@@ -61,6 +67,8 @@ using Steady = std::chrono::steady_clock;
 
 // For a call, and for the server to come up.
 constexpr auto kPatience = std::chrono::seconds(20);
+// Of the time with and without what is called beside, by turns.
+constexpr double kTurnSeconds = 0.25;
 
 [[noreturn]] void Fail(const std::string& what) {
   fprintf(stderr, "%s\n", what.c_str());
@@ -175,18 +183,20 @@ class Load {
  public:
   Load(const std::string& rpc,
        const std::vector<std::shared_ptr<grpc::Channel>>& channels,
-       std::vector<grpc::ByteBuffer> requests)
+       std::vector<grpc::ByteBuffer> requests, double rate, int in_flight)
       : path_(absl::StrCat("/google.spanner.v1.Spanner/", rpc)),
         requests_(std::move(requests)),
         once_(rpc == "DeleteSession"),
-        rate_(absl::GetFlag(FLAGS_rate)),
-        places_(absl::GetFlag(FLAGS_in_flight)) {
+        rate_(rate),
+        places_(in_flight) {
     for (const auto& channel : channels) stubs_.emplace_back(channel);
     for (Place& place : places_) free_.push_back(&place);
   }
 
-  // Calls for so long, and returns when the last call has ended.
-  void Run(std::chrono::duration<double> duration) {
+  // Calls for so long, and adds to `nanos` how long the calls took. Returns
+  // when the last one has ended, and the seconds until then.
+  double Run(double seconds, Histogram& nanos) {
+    const std::chrono::duration<double> duration(seconds);
     const Steady::time_point start = Steady::now();
     end_ = start + std::chrono::duration_cast<Steady::duration>(duration);
     if (rate_ > 0) {
@@ -208,15 +218,12 @@ class Load {
                            [this] { return free_.size() == places_.size(); })) {
       Fail("the server does not answer");
     }
-    seconds_ = std::chrono::duration<double>(Steady::now() - start).count();
+    for (Place& place : places_) {
+      nanos.Merge(place.nanos);
+      place.nanos = Histogram();
+    }
+    return std::chrono::duration<double>(Steady::now() - start).count();
   }
-
-  Histogram Nanos() const {
-    Histogram all;
-    for (const Place& place : places_) all.Merge(place.nanos);
-    return all;
-  }
-  double seconds() const { return seconds_; }
 
  private:
   // Where one call at a time is open; only its thread touches it.
@@ -282,7 +289,6 @@ class Load {
   std::vector<grpc::GenericStub> stubs_;
   Steady::time_point end_;
   std::atomic<int64_t> calls_ = 0;
-  double seconds_ = 0;
   std::vector<Place> places_;
 
   std::mutex mu_;
@@ -313,12 +319,33 @@ void Run() {
     return;
   }
 
-  Load load(rpc, channels, Requests(rpc, names));
+  Load load(rpc, channels, Requests(rpc, names), absl::GetFlag(FLAGS_rate),
+            absl::GetFlag(FLAGS_in_flight));
+  Histogram nanos;
+  std::string beside_report;
+  double ran = 0;
   const int64_t server_before = server == 0 ? 0 : CpuNanos(server);
   const int64_t client_before = CpuNanos(0);
-  load.Run(std::chrono::duration<double>(seconds));
+  if (const std::string beside = absl::GetFlag(FLAGS_beside); beside.empty()) {
+    ran = load.Run(seconds, nanos);
+  } else {
+    Load other(beside, {Connect()}, Requests(beside, names),
+               absl::GetFlag(FLAGS_beside_rate), 1);
+    Histogram beside_nanos;
+    Histogram ignored;
+    load.Run(kTurnSeconds, ignored);  // Warm up.
+    other.Run(kTurnSeconds, ignored);
+    for (double turn = 0; turn < seconds; turn += 2 * kTurnSeconds) {
+      ran += load.Run(kTurnSeconds, nanos);
+      std::thread thread([&] { other.Run(kTurnSeconds, ignored); });
+      load.Run(kTurnSeconds, beside_nanos);
+      thread.join();
+    }
+    beside_report =
+        absl::StrCat(", \"beside_p99_us\": ",
+                     static_cast<double>(beside_nanos.Quantile(0.99)) / 1e3);
+  }
   const auto client = static_cast<double>(CpuNanos(0) - client_before);
-  const Histogram nanos = load.Nanos();
   const auto calls = static_cast<double>(nanos.count());
   if (calls == 0) Fail("no call was made");
   std::string server_cpu;
@@ -333,9 +360,10 @@ void Run() {
   printf(
       "{\"session\": \"%s\", \"calls\": %.0f, \"per_s\": %.1f, "
       "\"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, "
-      "\"client_cpu_us\": %.2f%s}\n",
-      session.c_str(), calls, calls / load.seconds(), micros(0.5), micros(0.99),
-      micros(0.999), client / 1e3 / calls, server_cpu.c_str());
+      "\"client_cpu_us\": %.2f%s%s}\n",
+      session.c_str(), calls, calls / ran, micros(0.5), micros(0.99),
+      micros(0.999), client / 1e3 / calls, server_cpu.c_str(),
+      beside_report.c_str());
 }
 
 }  // namespace

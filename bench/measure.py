@@ -23,6 +23,19 @@ def in_turns(rounds, sides, measure):
     return results
 
 
+def in_turns_for(rounds, sides, seconds, measure, least):
+    """in_turns, with as many requests as take each side so long.
+
+    `measure` is given a side and a number of requests, `least` or more.
+    """
+    counts = {}
+    for side in sides:
+        measure(side, least)  # Warms up.
+        rate = measure(side, least)["per_s"]
+        counts[side] = max(least, int(rate * seconds))
+    return in_turns(rounds, sides, lambda side: measure(side, counts[side]))
+
+
 def load_command(tools, server, rpc="GetSession", **flags):
     command = [f"{tools}/load", f"--target={server.grpc}",
                f"--database={server.database}", f"--rpc={rpc}",
@@ -80,21 +93,34 @@ def h2load(server, arguments, requests, least_bytes, url):
     }
 
 
-def h2load_grpc(server, rpc, name, clients, streams, requests, token=""):
-    """`name` is the request's first field: a session's or a database's."""
-    text = name.encode()
-    assert len(text) < 128  # A length of one byte.
-    message = b"\x0a" + bytes([len(text)]) + text
+def message(*values):
+    """A protobuf message whose first fields these texts and numbers are."""
+    encoded = b""
+    for number, value in enumerate(values, 1):
+        if not value:
+            continue
+        is_text = isinstance(value, str)
+        size = len(value) if is_text else value
+        assert size < 128  # One byte.
+        encoded += bytes([number << 3 | 2 * is_text, size])
+        encoded += value.encode() if is_text else b""
+    return encoded
+
+
+def h2load_grpc(server, rpc, request, clients, streams, requests,
+                least_bytes=0, token=""):
+    """`request` is a message, and a reply has at least so many bytes."""
     with tempfile.NamedTemporaryFile() as body:
         # Not compressed, four bytes of length.
-        body.write(struct.pack(">BI", 0, len(message)) + message)
+        body.write(struct.pack(">BI", 0, len(request)) + request)
         body.flush()
         return h2load(
             server,
-            ["-c", str(clients), "-m", str(streams), "-d", body.name,
-             "-H", "content-type: application/grpc", "-H", "te: trailers",
+            ["-c", str(min(clients, requests)), "-m", str(streams), "-d",
+             body.name, "-H", "content-type: application/grpc", "-H",
+             "te: trailers",
              *(["-H", f"authorization: Bearer {token}"] if token else [])],
-            requests, len(text), f"http://{server.grpc}{SPANNER}/{rpc}")
+            requests, least_bytes, f"http://{server.grpc}{SPANNER}/{rpc}")
 
 
 def h2load_rest(server, name, clients, requests):

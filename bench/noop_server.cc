@@ -35,7 +35,7 @@ std::string Field(int number, const std::string& content) {
 // As long on the wire as a real one: a name and two times.
 std::string Session() {
   const std::string time = "\x08\x80\xd0\xdb\xc3\x06\x10\x80\xe4\x97\xd0\x02";
-  return Field(1, "projects/p/instances/i/databases/d/sessions/" +
+  return Field(1, "projects/p/instances/instance/databases/db/sessions/" +
                       std::string(32, 'x')) +
          Field(3, time) + Field(4, time);
 }

@@ -5,17 +5,44 @@ import dataclasses
 import json
 import shlex
 import time
+import urllib.parse
 from pathlib import Path
 
 import measure
 import servers
 from bench import counted, lines_of, step, values_of
-from measure import in_turns
+from measure import in_turns, message
 from plot import Plot
 from report import CPU, RATE, Row
 
+LISTED = 100_000  # Sessions where others are disturbed.
+GETS_PER_S = 1000
+PAGES_PER_S = 25  # What every server can do.
 RPCS = ("GetSession", "CreateSession", "BatchCreateSessions", "ListSessions",
         "DeleteSession")
+
+
+def h2load_in_turns(bench, running, rpc, requests, *, clients=4, rounds=None,
+                    least=1000, sessions=1, token=""):
+    """Results of 16 calls at a time on each connection.
+
+    `requests` are messages by side. A reply has so many `sessions`, and so at
+    least as many bytes as their names.
+    """
+    def one(side, count):
+        return measure.h2load_grpc(
+            running[side], rpc, requests[side], clients, 16, count,
+            sessions * len(running[side].database), token)
+
+    return measure.in_turns_for(rounds or bench.plan.rounds, running,
+                                bench.plan.seconds, one, least)
+
+
+def get_requests(bench, running, **flags):
+    """Of a session among 1,000, on each side."""
+    return {name: message(measure.create_sessions(bench.tools, server, 1000,
+                                                  **flags))
+            for name, server in running.items()}
 
 
 def grpc_under_h2load(bench):
@@ -25,35 +52,42 @@ def grpc_under_h2load(bench):
     cpu = bench.table(
         "gRPC: CPU per call under h2load",
         "CPU time of the server, all threads. So many connections with 16 "
-        "calls in flight on each; 1,000 sessions in the table.", sides, CPU)
+        "calls in flight on each. 1,000 sessions in the table before, and "
+        "100 in a batch.", sides, CPU)
     rate = bench.table("gRPC: requests per second under h2load",
                        "In the same runs.", sides, RATE)
     latency = bench.table("gRPC: latency under h2load", "In the same runs.",
                           sides, RATE)
+    cpu_bars = {("GetSession", 4): {"noop": "<= 1.25"},
+                ("GetSession", 16): {"noop": "<= 1.25"},
+                ("CreateSession", 4): {"noop": "<= 1.35"}}
+    rate_bars = {("GetSession", 4): {"Google's": ">= 1.45"},
+                 ("GetSession", 16): {"Google's": ">= 1.55"},
+                 ("BatchCreateSessions", 4): {"Google's": ">= 2"}}
     cases = [("GetSession", clients) for clients in plan.clients]
-    cases.append(("CreateSession", 4))
-    for rpc, clients in cases:
+    cases += [("CreateSession", 4), ("BatchCreateSessions", 4)]
+    for case in cases:
+        rpc, clients = case
         what = f"{rpc}, {clients} × 16"
         step(f"h2load, {what}")
         with bench.servers() as running:
-            names = {name: measure.create_sessions(bench.tools, server, 1000)
-                     if rpc == "GetSession" else server.database
-                     for name, server in running.items()}
-
-            def one(name, requests=plan.requests):
-                return measure.h2load_grpc(running[name], rpc, names[name],
-                                           clients, 16, requests)
-
-            for name in running:
-                one(name, min(2000, plan.requests))  # Warm up.
-            results = in_turns(plan.rounds, running, one)
-        cpu.rows.append(Row(what, "µs/call", values_of(
-            results, "server_cpu_us"), {"noop": {
-                "GetSession": "<= 1.25", "CreateSession": "<= 1.35"}[rpc]}))
-        bars = {("GetSession", 4): {"Google's": ">= 1.45"},
-                ("GetSession", 16): {"Google's": ">= 1.55"}}
+            requests = get_requests(bench, running)
+            if rpc == "CreateSession":
+                requests = {name: message(server.database)
+                            for name, server in running.items()}
+            elif rpc == "BatchCreateSessions":
+                requests = {name: message(server.database, "", 100)
+                            for name, server in running.items()}
+            has_bar = case in cpu_bars or case in rate_bars
+            results = h2load_in_turns(
+                bench, running, rpc, requests, clients=clients,
+                rounds=plan.rounds if has_bar else plan.few,
+                sessions=100 if rpc == "BatchCreateSessions" else 1)
+        cpu.rows.append(Row(what, "µs/call",
+                            values_of(results, "server_cpu_us"),
+                            cpu_bars.get(case, {})))
         rate.rows.append(Row(what, "requests/s", values_of(results, "per_s"),
-                             bars.get((rpc, clients), {})))
+                             rate_bars.get(case, {})))
         latency.rows.append(Row(what, "p50 µs", values_of(results, "p50_us")))
         latency.rows.append(Row(what, "p99 µs", values_of(results, "p99_us")))
 
@@ -80,10 +114,8 @@ def grpc_under_h2load(bench):
     with servers.noop(bench.tools, bench.folder) as first, servers.noop(
             bench.tools, bench.folder, "noop again") as second:
         running = {one.name: one for one in (second, first)}
-        name = measure.create_sessions(bench.tools, first, 1)
-        results = in_turns(plan.rounds, running, lambda side: (
-            measure.h2load_grpc(running[side], "GetSession", name, 4, 16,
-                                plan.requests)))
+        results = h2load_in_turns(bench, running, "GetSession",
+                                  get_requests(bench, running))
     control.rows.append(Row("CPU", "µs/call",
                             values_of(results, "server_cpu_us")))
     control.rows.append(Row("rate", "requests/s", values_of(results, "per_s")))
@@ -106,18 +138,18 @@ def grpc_by_client(bench):
             what = (f"{rpc}, {in_flight} in flight on "
                     + counted(channels, "channel"))
             step(what)
+            is_last = (in_flight, channels) == plan.cells[-1]
+            has_bar = is_last and rpc in ("GetSession", "DeleteSession")
             # What is deleted must have been created.
             sessions = 10000 if rpc == "DeleteSession" else 1000
             with bench.servers() as running:
-                results = in_turns(plan.rounds, running, lambda name: (
+                rounds = plan.rounds if has_bar else plan.few
+                results = in_turns(rounds, running, lambda name: (
                     measure.load(bench.tools, running[name], rpc,
                                  in_flight=in_flight, channels=channels,
                                  seconds=plan.seconds, sessions=sessions)))
-            is_last = (in_flight, channels) == plan.cells[-1]
-            bars = {"BatchCreateSessions": {"Google's": ">= 2"}}
             rate.rows.append(Row(what, "requests/s",
-                                 values_of(results, "per_s"),
-                                 bars.get(rpc, {}) if is_last else {}))
+                                 values_of(results, "per_s")))
             latency.rows.append(Row(what, "p50 µs",
                                     values_of(results, "p50_us")))
             latency.rows.append(Row(what, "p99 µs",
@@ -128,60 +160,93 @@ def grpc_by_client(bench):
                                 bars.get(rpc, {}) if is_last else {}))
 
 
+def page_request(server, sessions):
+    """For a page of 100 from the middle of so many sessions.
+
+    The token is of the server's own list, as REST shows it.
+    """
+    token = ""
+    if server.rest:
+        for _ in range(sessions // 2 // 1000):
+            query = urllib.parse.urlencode(
+                {"pageSize": 1000, "pageToken": token})
+            token = servers.get(
+                server.rest,
+                f"/v1/{server.database}/sessions?{query}")["nextPageToken"]
+    return message(server.database, 100, token)
+
+
 def listing(bench):
     """List pages in large tables, and what others notice of them."""
     plan = bench.plan
-    sides = [side for side in bench.sides if side != "noop"]
-    rate = bench.table(
-        "gRPC: a list page of 100, by number of sessions",
-        "One client that lists without pause.", sides, RATE)
+    pages = bench.table(
+        "gRPC: list pages of 100, by number of sessions",
+        "Under h2load, 4 × 16: the same page from the middle of the list again "
+        "and again. And one client, one page at a time: it needs more CPU than "
+        "the server.", bench.sides, RATE)
     disturbed = bench.table(
         "gRPC: GetSession while another client lists",
-        "The 99th percentile of one call at a time, while another client lists "
-        f"100 pages of 100 a second, of {plan.listed[-1]:,} sessions; alone; "
-        "and while that client gets sessions instead, as often.",
-        ["beside a lister", "alone", "beside a getter"], RATE)
-    with bench.servers(noop=False) as running:
+        f"The 99th percentile of {GETS_PER_S:,} calls a second, each due at "
+        "its time whether or not others are answered, while on another "
+        "connection one page of 100 after the other is asked for, so many a "
+        f"second, of {LISTED:,} sessions; and without that. The two take turns "
+        "of 0.25 s. What lists without pause takes the machine from all.",
+        ["beside a lister", "alone"], RATE)
+    with bench.servers() as running:
         # What is not ours is not to be filled.
         running = {name: server for name, server in running.items()
                    if server.pid is not None}
         filled = 0
         for size in plan.listed:
             step(f"list pages of {size:,} sessions")
-            for server in running.values():
-                measure.create_sessions(bench.tools, server, size - filled)
+            for name, server in running.items():
+                if name != "noop":
+                    measure.create_sessions(bench.tools, server, size - filled)
             filled = size
-            results = in_turns(plan.rounds, running, lambda name: measure.load(
+            rounds = plan.rounds if size == LISTED else plan.few
+            results = h2load_in_turns(
+                bench, running, "ListSessions",
+                {name: page_request(server, size)
+                 for name, server in running.items()},
+                rounds=rounds, least=16, sessions=100)
+            what = f"{size:,} sessions"
+            pages.rows.append(Row(
+                what, "pages/s", values_of(results, "per_s"),
+                {"Google's": ">= 200"} if size == LISTED else {}))
+            pages.rows.append(Row(what, "µs/page, server CPU",
+                                  values_of(results, "server_cpu_us")))
+            results = in_turns(plan.few, running, lambda name: measure.load(
                 bench.tools, running[name], "ListSessions", sessions=0,
                 seconds=plan.seconds))
-            rate.rows.append(Row(
-                f"{size:,} sessions", "pages/s", values_of(results, "per_s"),
-                {"Google's": ">= 200"} if size == 100_000 else {}))
-        for server in running.values():
-            step(f"GetSession of {server.name} while another client lists")
-
-            def get_beside(what):
-                with contextlib.ExitStack() as stack:
-                    if what != "alone":
-                        rpc = ("ListSessions" if what == "beside a lister"
-                               else "GetSession")
-                        stack.enter_context(servers.process(
-                            measure.load_command(
-                                bench.tools, server, rpc, rate=100, seconds=60,
-                                sessions=1),
-                            Path(bench.folder, "beside.log")))
-                        time.sleep(0.2)  # Until it has begun.
-                    return measure.load(bench.tools, server,
-                                        seconds=5 * plan.seconds)
-
-            results = in_turns(plan.rounds, disturbed.sides, get_beside)
-            disturbed.rows.append(Row(
-                server.name, "p99 µs", values_of(results, "p99_us"),
-                {"alone": "<= 1.2"} if server.name == "emulator" else {}))
-    bench.plot(Plot(
-        "grpc-list", "A list page of 100", "sessions", "pages/s",
-        lines_of(rate, "pages/s", lambda row: int(
-            row.what.split()[0].replace(",", "")))))
+            pages.rows.append(Row(what, "pages/s, one client",
+                                  values_of(results, "per_s")))
+            if size != LISTED:
+                continue
+            for name, server in running.items():
+                for rate, rounds, what in (
+                        (PAGES_PER_S, plan.rounds, f"{PAGES_PER_S} pages/s"),
+                        (0, plan.few, "without pause")):
+                    if name == "noop":
+                        continue
+                    step(f"GetSession of {name} beside a lister, {what}")
+                    results = {"": [measure.load(
+                        bench.tools, server, rate=GETS_PER_S, in_flight=16,
+                        seconds=plan.disturbed_seconds, beside="ListSessions",
+                        beside_rate=rate) for _ in range(rounds)]}
+                    has_bar = name == "emulator" and rate == PAGES_PER_S
+                    disturbed.rows.append(Row(
+                        f"{name}, {what}", "p99 µs",
+                        {"beside a lister":
+                             values_of(results, "beside_p99_us")[""],
+                         "alone": values_of(results, "p99_us")[""]},
+                        {"alone": "<= 1.2"} if has_bar else {}))
+    for name, unit, label in (
+            ("grpc-list", "pages/s", "pages/s"),
+            ("grpc-list-cpu", "µs/page, server CPU", "server CPU, µs per page")):
+        bench.plot(Plot(
+            name, f"A list page of 100: {label.split(',')[0]}", "sessions",
+            label, lines_of(pages, unit, lambda row: int(
+                row.what.split()[0].replace(",", "")))))
 
 
 def rest(bench):
@@ -200,9 +265,10 @@ def rest(bench):
                  for name, server in running.items()}
         for count in (1, 16, 64):
             step(f"REST, {count} connections")
-            results = in_turns(plan.rounds, running, lambda name: (
-                measure.h2load_rest(running[name], names[name], count,
-                                    plan.requests // 6)))
+            results = measure.in_turns_for(
+                plan.few, running, plan.seconds, lambda name, requests: (
+                    measure.h2load_rest(running[name], names[name], count,
+                                        requests)), least=200)
             what = counted(count, "connection")
             table.rows.append(Row(what, "requests/s",
                                 values_of(results, "per_s")))
@@ -254,12 +320,9 @@ def features(bench):
                 off, name="without") as second:
             running = {one.name: one for one in (first, second)}
             # Both are sent the token: reading it is no part of the feature.
-            names = {name: measure.create_sessions(
-                bench.tools, server, 1000, token=token)
-                     for name, server in running.items()}
-            results = in_turns(plan.rounds, running, lambda side: (
-                measure.h2load_grpc(running[side], "GetSession", names[side],
-                                    4, 16, plan.requests, token)))
+            results = h2load_in_turns(
+                bench, running, "GetSession",
+                get_requests(bench, running, token=token), token=token)
         table.rows.append(Row(what, "µs/call",
                               values_of(results, "server_cpu_us")))
 

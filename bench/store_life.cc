@@ -10,7 +10,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <random>
 #include <string>
 #include <thread>
@@ -44,6 +43,8 @@ using Steady = std::chrono::steady_clock;
 // Those that are read again and again; they outlive the others.
 constexpr int kReadSessions = 10'000;
 constexpr absl::Duration kLifetime = absl::Hours(1);
+// In which a table grows.
+constexpr int kSlices = 10;
 constexpr auto kPatience = std::chrono::seconds(60);
 
 void Check(bool holds, const char* what) {
@@ -85,14 +86,14 @@ struct Table {
     return options;
   }
 
-  // One by one, as labels are the same in a batch.
-  void Fill() {
+  // Adds so many, one by one, as labels are the same in a batch.
+  void Fill(int64_t count) {
     const DatabaseName database = Database("passing");
-    for (int64_t i = 0; i < absl::GetFlag(FLAGS_sessions); ++i) {
+    for (int64_t i = 0; i < count; ++i) {
       SessionTemplate what;
       if (absl::GetFlag(FLAGS_labels)) {
-        what.attributes.labels =
-            *Labels::Make({{"env", "test"}, {"request", absl::StrCat("r", i)}});
+        what.attributes.labels = *Labels::Make(
+            {{"env", "test"}, {"request", absl::StrCat("r", filled++)}});
       }
       Check(table.Create(database, what, 1).size() == 1,
             "the table takes so many sessions");
@@ -101,6 +102,7 @@ struct Table {
 
   Clock clock;  // It runs, as a server's does.
   SessionTable table;
+  int64_t filled = 0;
 };
 
 // Gets sessions one after the other, on a thread of its own.
@@ -114,10 +116,10 @@ class Reader {
     std::shuffle(names_.begin(), names_.end(), std::mt19937_64(1));
   }
 
-  // The 99.9th percentile of the gets during `what`, in ns.
+  // Adds to `nanos` how long the gets take while `what` runs. Returns how long
+  // that runs, in seconds.
   template <typename Function>
-  int64_t P999During(Function what) {
-    Histogram nanos;
+  double During(Histogram& nanos, Function what) {
     std::atomic<bool> done = false;
     std::atomic<bool> reading = false;
     std::thread thread([&] {
@@ -132,14 +134,16 @@ class Reader {
       }
     });
     while (!reading) std::this_thread::yield();
+    const Steady::time_point start = Steady::now();
     what();
+    const double seconds = SecondsSince(start);
     done = true;
     thread.join();
-    return nanos.Quantile(0.999);
+    return seconds;
   }
 
-  int64_t P999Alone(double seconds) {
-    return P999During([seconds] {
+  void Alone(Histogram& nanos, double seconds) {
+    During(nanos, [seconds] {
       std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
     });
   }
@@ -153,39 +157,48 @@ class Reader {
 void Memory() {
   Table table;
   const int64_t before = ResidentBytes();
-  table.Fill();
+  table.Fill(absl::GetFlag(FLAGS_sessions));
   printf("{\"bytes_per_session\": %.1f}\n",
          static_cast<double>(ResidentBytes() - before) /
              static_cast<double>(absl::GetFlag(FLAGS_sessions)));
 }
 
 // Growth of a table that has nothing to do with the reader's keeps the machine
-// as busy: what gets notice of that is not the table's doing.
+// as busy: what gets notice of that is not the table's doing. The three take
+// turns, so that what else the machine does meets all alike.
 void Growth() {
-  auto other = std::make_unique<Table>();
+  const int64_t slice = absl::GetFlag(FLAGS_sessions) / kSlices;
+  Table other;
   Table table;
   Reader reader(&table.table);
-  reader.P999Alone(0.2);  // Warm up.
-  const Steady::time_point start = Steady::now();
-  const int64_t beside = reader.P999During([&] { other->Fill(); });
-  const double seconds = SecondsSince(start);
-  other.reset();
-  const int64_t alone = reader.P999Alone(seconds);
-  const int64_t during = reader.P999During([&] { table.Fill(); });
+  Histogram warm_up;
+  reader.Alone(warm_up, 0.2);
+  Histogram alone;
+  Histogram during;
+  Histogram beside;
+  for (int i = 0; i < kSlices; ++i) {
+    const double seconds = reader.During(during, [&] { table.Fill(slice); });
+    reader.Alone(alone, seconds);
+    reader.During(beside, [&] { other.Fill(slice); });
+  }
   printf(
       "{\"alone_p999_ns\": %ld, \"during_p999_ns\": %ld, "
       "\"beside_p999_ns\": %ld}\n",
-      alone, during, beside);
+      alone.Quantile(0.999), during.Quantile(0.999), beside.Quantile(0.999));
 }
 
 // All die at one instant; then there is as much memory for new ones.
 void Expiry() {
+  constexpr double kAloneSeconds = 0.3;  // Before and after.
   Table table;
   Reader reader(&table.table);
-  table.Fill();
-  reader.P999Alone(0.2);  // Warm up.
-  double seconds = 0;
-  const int64_t during = reader.P999During([&] {
+  table.Fill(absl::GetFlag(FLAGS_sessions));
+  Histogram warm_up;
+  reader.Alone(warm_up, 0.2);
+  Histogram alone;
+  Histogram during;
+  reader.Alone(alone, kAloneSeconds);
+  const double seconds = reader.During(during, [&] {
     const Steady::time_point start = Steady::now();
     Check(table.clock.Advance(kLifetime + absl::Seconds(1)).ok(),
           "the clock can be moved");
@@ -193,15 +206,14 @@ void Expiry() {
       Check(Steady::now() - start < kPatience, "what is dead is cleared up");
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
-    seconds = SecondsSince(start);
   });
-  const int64_t alone = reader.P999Alone(seconds);
+  reader.Alone(alone, kAloneSeconds);
   const int64_t before = ResidentBytes();
-  table.Fill();
+  table.Fill(absl::GetFlag(FLAGS_sessions));
   printf(
       "{\"alone_p999_ns\": %ld, \"during_p999_ns\": %ld, "
       "\"reusable_after_s\": %.3f, \"refill_bytes_per_session\": %.1f}\n",
-      alone, during, seconds,
+      alone.Quantile(0.999), during.Quantile(0.999), seconds,
       static_cast<double>(ResidentBytes() - before) /
           static_cast<double>(absl::GetFlag(FLAGS_sessions)));
 }
