@@ -61,22 +61,25 @@ class Report:
         return cls(**content)
 
 
-def spread(values):
-    """How far apart the middle half of them is, as a part of the median."""
+def uncertainty(values):
+    """How far apart the medians of two such runs may lie, as a part of them.
+
+    95 of 100 pairs of runs are nearer, if what is measured scatters normally:
+    1.96 standard errors of the difference of two medians, by the width of the
+    middle half of the values, which outliers do not change.
+    """
     if len(values) < 2:
         return 0.0
     low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return (high - low) / middle if middle else 0.0
+    return 2.6 * (high - low) / middle / len(values)**0.5 if middle else 0.0
 
 
 def is_noise(ratios, tolerance, before=()):
     """Whether a ratio is not to be trusted.
 
-    The medians of two runs lie, nearly always, no further apart than the middle
-    half of the pairs of one: if that is too far, the machine was too busy. The
-    same if the medians of this run and of the one before are too far apart.
+    So if another run could well come to another one, or if the one before has.
     """
-    if spread(ratios) > tolerance:
+    if uncertainty(ratios) > tolerance:
         return True
     if not before:
         return False
@@ -171,9 +174,9 @@ def markdown(report, before=None):
         f"`{report.command}`.\n{report.machine}\n",
         "Values are medians over all rounds. A ratio is the median over the "
         "pairs, behind it the lowest and the highest one: in each round, all "
-        "sides took turns.\nA row is noise if the middle half of its pairs "
-        f"spreads by more than {CPU:.0%} (CPU, store) or {RATE:.0%} (rates, "
-        "latencies)"
+        "sides took turns.\nA row is noise if its pairs scatter so much that "
+        f"another run could well differ by more than {CPU:.0%} (CPU, store) or "
+        f"{RATE:.0%} (rates, latencies)"
         + (", or if its median is as far from that of the run before, of "
            + before.date if before else "") + ".\n"]
     if any(row.bars for table in report.tables for row in table.rows):

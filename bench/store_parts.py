@@ -82,8 +82,6 @@ def store(bench):
 def life(bench):
     """Memory, and latencies while very much happens."""
     grown = bench.plan.grown
-    rounds = max(2, bench.plan.rounds // 3)
-
     def run_life(phase, sessions, *flags):
         run = subprocess.run(
             [f"{bench.tools}/store_life", f"--phase={phase}",
@@ -100,8 +98,9 @@ def life(bench):
                                  ("with two labels", ("--labels",), "<= 260")):
             memory.rows.append(Row(
                 f"{what}, {size:,} sessions", "bytes per session",
-                {"table": [run_life("memory", size, *flags)["bytes_per_session"]
-                           for _ in range(min(rounds, 2))]}, {"": bar}))
+                {"table": [
+                    run_life("memory", size, *flags)["bytes_per_session"]]},
+                {"": bar}))
     latency = bench.table(
         "Store: gets while much happens",
         "The 99.9th percentile of gets with use on one thread, while another "
@@ -109,9 +108,9 @@ def life(bench):
         "alone; and while another table grows, which the first has nothing to "
         "do with.", ["during", "alone", "beside another table"], RATE)
     step(f"store, growth to {grown:,} sessions")
-    growth = [run_life("growth", grown) for _ in range(rounds)]
+    growth = [run_life("growth", grown) for _ in range(2)]
     step("store, expiry of 1,000,000 sessions")
-    expiry = [run_life("expiry", 1_000_000) for _ in range(rounds)]
+    expiry = [run_life("expiry", 1_000_000) for _ in range(bench.plan.rounds)]
     for what, results in ((f"growth to {grown:,} sessions", growth),
                           ("1,000,000 sessions expire", expiry)):
         figures = values_of({"": results}, "during_p999_ns")

@@ -69,6 +69,15 @@ class LoadTest(unittest.TestCase):
                               sessions=1)
         self.assertLessEqual(result["calls"], 4)
 
+    def test_calls_another_rpc_beside(self):
+        before = self.alive()
+        result = measure.load(TOOLS, self.emulator, rate=100, seconds=0.5,
+                              sessions=1, beside="CreateSession",
+                              beside_rate=20)
+        self.assertGreater(result["beside_p99_us"], 0)
+        # One session before, and in one turn and the one that warms up.
+        self.assertEqual(self.alive(), before + 1 + 2 * 5)
+
     def test_an_error_fails_the_run(self):
         for flags, words in (
                 (["--rpc=Fly"], "--rpc=Fly: must be"),
