@@ -33,13 +33,21 @@ def short(value):
 
 
 class Axis:
-    """Values to places between two ends, evenly or by their logarithm."""
+    """Values to places between two ends, evenly or by their logarithm.
 
-    def __init__(self, values, log, first, last):
+    If there are only `few` values on a logarithmic one, these are its ticks.
+    """
+
+    def __init__(self, values, log, first, last, few=0):
         self._log = log
         self._first, self._last = first, last
         low, high = min(values), max(values)
-        if log:
+        if log and len(set(values)) <= few:
+            self.ticks = sorted(set(values))
+            if len(self.ticks) == 1:
+                self.ticks.append(10 * high)
+            high = self.ticks[-1]
+        elif log:
             self.ticks = self._log_ticks(low, high)
             # From tick to tick, so that the line has room.
             low, high = min(low, self.ticks[0]), max(high, self.ticks[-1])
@@ -75,7 +83,7 @@ class Axis:
 def svg(plot):
     """The plot as the text of an SVG file."""
     points = [point for line in plot.lines.values() for point in line]
-    x = Axis([p[0] for p in points], plot.log_x, LEFT, WIDTH - RIGHT)
+    x = Axis([p[0] for p in points], plot.log_x, LEFT, WIDTH - RIGHT, few=6)
     y = Axis([p[1] for p in points], plot.log_y, HEIGHT - BOTTOM, TOP)
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} '
            f'{HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '

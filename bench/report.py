@@ -49,7 +49,8 @@ class Report:
     plots: list = dataclasses.field(default_factory=list)
 
     def save(self, path):
-        path.write_text(json.dumps(dataclasses.asdict(self), indent=1) + "\n")
+        path.write_text(json.dumps(rounded(dataclasses.asdict(self)),
+                                   indent=1) + "\n")
 
     @classmethod
     def load(cls, path):
@@ -59,6 +60,17 @@ class Report:
             for table in content["tables"]]
         content["plots"] = [plot.Plot(**one) for one in content["plots"]]
         return cls(**content)
+
+
+def rounded(content):
+    """With five digits that count, in all that a JSON file holds."""
+    if isinstance(content, float):
+        return float(f"{content:.5g}")
+    if isinstance(content, dict):
+        return {key: rounded(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [rounded(value) for value in content]
+    return content
 
 
 def uncertainty(values):

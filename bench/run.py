@@ -62,6 +62,17 @@ def version():
     return described.stdout.strip() or "an unknown version"
 
 
+def command(flags):
+    """What was run, without the places of files, which are the machine's own.
+
+    As `--flag=value` and as two words.
+    """
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--out")
+    parser.add_argument("--before")
+    return " ".join(["bench/run.py", *parser.parse_known_args(flags)[1]])
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -103,7 +114,7 @@ def main():
     before = args.before and Report.load(Path(args.before))
     report = Report(describe_machine(), version(),
                     datetime.date.today().isoformat(),
-                    " ".join(["bench/run.py", *sys.argv[1:]]))
+                    command(sys.argv[1:]))
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(args, QUICK if args.quick else FULL, folder)
         report.tables, report.plots = bench.tables, bench.plots
@@ -118,4 +129,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except RuntimeError as error:  # Of a call or a server that has failed.
+        sys.exit(f"bench/run.py: {error}")

@@ -25,6 +25,7 @@ def store(bench):
     threads = bench.table(
         "Store: threads", "Gets with use in a table of a million sessions, on "
         "several threads and on one.", ["threads", "one thread"], RATE)
+    # Of the smallest table and of the largest.
     bars = {"GetWithUse": {"flat_hash_map": "<= 1.5"},
             "Create": {"flat_hash_map": "<= 2"},
             "CreateBatchOf100": {"flat_hash_map": "<= 2"},
@@ -52,7 +53,9 @@ def store(bench):
             if what not in rows:
                 rows[what] = Row(what, unit,
                                  {side: [] for side in table.sides},
-                                 bars.get(name, {}))
+                                 bars.get(name, {}) if size in (
+                                     plan.store_sizes[0],
+                                     plan.store_sizes[-1]) else {})
                 if what == "2 threads":
                     rows[what].bars = {"one thread": ">= 1.7"}
                 table.rows.append(rows[what])
@@ -108,7 +111,7 @@ def life(bench):
         "alone; and while another table grows, which the first has nothing to "
         "do with.", ["during", "alone", "beside another table"], RATE)
     step(f"store, growth to {grown:,} sessions")
-    growth = [run_life("growth", grown) for _ in range(2)]
+    growth = [run_life("growth", grown) for _ in range(bench.plan.few // 2)]
     step("store, expiry of 1,000,000 sessions")
     expiry = [run_life("expiry", 1_000_000) for _ in range(bench.plan.rounds)]
     for what, results in ((f"growth to {grown:,} sessions", growth),
