@@ -27,7 +27,7 @@ bench-build: setup
 	@tools/setup.sh --bench
 	@bazel build //bench:all //server:spanner_session_emulator
 
-bench: bench-build  ## measure speed and memory, in half an hour; writes bench-report/report.md
+bench: bench-build  ## measure speed and memory, in a quarter of an hour; writes bench-report/report.md
 	@bench/run.py $(BENCH_FLAGS)
 
 bench-quick: bench-build  ## the same with less of everything, in three minutes

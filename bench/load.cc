@@ -7,8 +7,9 @@
 // them.
 //
 // With --beside, another RPC is called too, on a connection of its own, in
-// every other quarter of a second. The report is of the other quarters, and
-// "beside_p99_us" of these: what else the machine does meets both alike.
+// every other quarter of a second. "p99_us" is of the quarters without it, and
+// "beside_p99_us" of those with it: what else the machine does meets both
+// alike.
 
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
@@ -296,6 +297,28 @@ class Load {
   std::vector<Place*> free_;  // Guarded by mu_.
 };
 
+// The 99th percentiles of the load without another one and beside it, by turns.
+void RunBeside(Load& load, const std::vector<std::string>& names) {
+  const std::string rpc = absl::GetFlag(FLAGS_beside);
+  Load other(rpc, {Connect()}, Requests(rpc, names),
+             absl::GetFlag(FLAGS_beside_rate), /*in_flight=*/1);
+  Histogram ignored;
+  load.Run(kTurnSeconds, ignored);  // Warm up.
+  other.Run(kTurnSeconds, ignored);
+  Histogram alone;
+  Histogram beside;
+  const double turns = absl::GetFlag(FLAGS_seconds) / (2 * kTurnSeconds);
+  for (int i = 0; i < turns; ++i) {
+    load.Run(kTurnSeconds, alone);
+    std::thread thread([&] { other.Run(kTurnSeconds, ignored); });
+    load.Run(kTurnSeconds, beside);
+    thread.join();
+  }
+  printf("{\"p99_us\": %.1f, \"beside_p99_us\": %.1f}\n",
+         static_cast<double>(alone.Quantile(0.99)) / 1e3,
+         static_cast<double>(beside.Quantile(0.99)) / 1e3);
+}
+
 void Run() {
   const std::string rpc = absl::GetFlag(FLAGS_rpc);
   const pid_t server = absl::GetFlag(FLAGS_server_pid);
@@ -321,30 +344,11 @@ void Run() {
 
   Load load(rpc, channels, Requests(rpc, names), absl::GetFlag(FLAGS_rate),
             absl::GetFlag(FLAGS_in_flight));
+  if (!absl::GetFlag(FLAGS_beside).empty()) return RunBeside(load, names);
   Histogram nanos;
-  std::string beside_report;
-  double ran = 0;
   const int64_t server_before = server == 0 ? 0 : CpuNanos(server);
   const int64_t client_before = CpuNanos(0);
-  if (const std::string beside = absl::GetFlag(FLAGS_beside); beside.empty()) {
-    ran = load.Run(seconds, nanos);
-  } else {
-    Load other(beside, {Connect()}, Requests(beside, names),
-               absl::GetFlag(FLAGS_beside_rate), 1);
-    Histogram beside_nanos;
-    Histogram ignored;
-    load.Run(kTurnSeconds, ignored);  // Warm up.
-    other.Run(kTurnSeconds, ignored);
-    for (double turn = 0; turn < seconds; turn += 2 * kTurnSeconds) {
-      ran += load.Run(kTurnSeconds, nanos);
-      std::thread thread([&] { other.Run(kTurnSeconds, ignored); });
-      load.Run(kTurnSeconds, beside_nanos);
-      thread.join();
-    }
-    beside_report =
-        absl::StrCat(", \"beside_p99_us\": ",
-                     static_cast<double>(beside_nanos.Quantile(0.99)) / 1e3);
-  }
+  const double ran = load.Run(seconds, nanos);
   const auto client = static_cast<double>(CpuNanos(0) - client_before);
   const auto calls = static_cast<double>(nanos.count());
   if (calls == 0) Fail("no call was made");
@@ -360,10 +364,9 @@ void Run() {
   printf(
       "{\"session\": \"%s\", \"calls\": %.0f, \"per_s\": %.1f, "
       "\"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, "
-      "\"client_cpu_us\": %.2f%s%s}\n",
+      "\"client_cpu_us\": %.2f%s}\n",
       session.c_str(), calls, calls / ran, micros(0.5), micros(0.99),
-      micros(0.999), client / 1e3 / calls, server_cpu.c_str(),
-      beside_report.c_str());
+      micros(0.999), client / 1e3 / calls, server_cpu.c_str());
 }
 
 }  // namespace

@@ -101,8 +101,8 @@ class StoreTest(unittest.TestCase):
         rows = json.loads(result.stdout)["benchmarks"]
         self.assertEqual(
             [row["name"].split("/")[0] for row in rows],
-            ["Fill", "GetWithUse", "Create", "CreateBatchOf100", "Delete",
-             "ListPageOf100"])
+            ["Fill", "GetWithUse", "ListPageOf100", "Create",
+             "CreateBatchOf100", "Delete", "ListPageOf100AfterTurnover"])
         for row in rows:
             self.assertGreater(row["ns"], 0)
             self.assertGreater(row["reference_ns"], 0)
