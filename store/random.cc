@@ -1,26 +1,17 @@
 #include "store/random.h"
 
-#include <unistd.h>
+#include <limits>
 
-#include <array>
-#include <cstddef>
-#include <cstdio>
-#include <cstdlib>
+#include "absl/random/random.h"
 
 namespace spanner_session_emulator {
 
 uint64_t Random() {
-  // Fetched in the largest portion that cannot fail.
-  thread_local std::array<uint64_t, 32> pool;
-  thread_local size_t left = 0;
-  if (left == 0) {
-    if (getentropy(pool.data(), sizeof(pool)) != 0) {
-      std::perror("getentropy");  // No ids, no server.
-      std::abort();
-    }
-    left = pool.size();
-  }
-  return pool[--left];
+  // Takes its seed from the system; asking that each time would take longer
+  // than all else that a session needs.
+  thread_local absl::BitGen generator;
+  return absl::Uniform<uint64_t>(absl::IntervalClosed, generator, 0,
+                                 std::numeric_limits<uint64_t>::max());
 }
 
 }  // namespace spanner_session_emulator

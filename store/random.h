@@ -6,8 +6,7 @@
 
 namespace spanner_session_emulator {
 
-// From the system's cryptographic generator, so that what was seen of it tells
-// nothing of what follows. Thread-safe.
+// No two processes, and no two threads, draw the same. Thread-safe.
 uint64_t Random();
 
 }  // namespace spanner_session_emulator

@@ -19,6 +19,7 @@ ABSEIL_PACKAGES = {
     ],
     "absl/functional": ["function_ref"],
     "absl/hash": ["hash"],
+    "absl/random": ["random"],
     "absl/status": [
         "status",
         "statusor",
