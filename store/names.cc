@@ -140,9 +140,13 @@ absl::StatusOr<SessionName> SessionName::Parse(std::string name) {
 }
 
 SessionName::SessionName(const DatabaseName& database, absl::string_view id)
-    : full_(absl::StrCat(database.full_, "/", kSessions, id)),
-      instance_size_(database.instance_size_),
-      database_size_(database.full_.size()) {}
+    : instance_size_(database.instance_size_),
+      database_size_(database.full_.size()) {
+  full_.reserve(database_size_ + kBeforeId.size() + id.size());
+  full_.append(database.full_);
+  full_.append(kBeforeId.data(), kBeforeId.size());
+  full_.append(id.data(), id.size());
+}
 
 absl::StatusOr<Scope> Scope::Parse(std::string name) {
   Scope scope;
@@ -169,10 +173,6 @@ bool Scope::Contains(const DatabaseName& database) const {
 
 DatabaseName SessionName::database() const {
   return DatabaseName(full_.substr(0, database_size_), instance_size_);
-}
-
-absl::string_view SessionName::id() const {
-  return absl::string_view(full_).substr(database_size_ + 1 + kSessions.size());
 }
 
 }  // namespace spanner_session_emulator

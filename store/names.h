@@ -90,7 +90,9 @@ class SessionName {
     return absl::string_view(full_).substr(0, database_size_);
   }
   DatabaseName database() const;
-  absl::string_view id() const;
+  absl::string_view id() const {
+    return absl::string_view(full_).substr(database_size_ + kBeforeId.size());
+  }
 
   friend bool operator==(const SessionName&, const SessionName&) = default;
   template <typename H>
@@ -99,6 +101,9 @@ class SessionName {
   }
 
  private:
+  // Between the name of the database and the id.
+  static constexpr absl::string_view kBeforeId = "/sessions/";
+
   SessionName(std::string full, size_t instance_size, size_t database_size)
       : full_(std::move(full)),
         instance_size_(instance_size),

@@ -1,41 +1,53 @@
 #include "store/session_id.h"
 
+#include <bit>
+#include <cstring>
+
 namespace spanner_session_emulator {
 namespace {
 
-// RFC 4648, section 5. Written out here, as ids are read on every call and
-// abseil's decoder allocates.
-constexpr absl::string_view kAlphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-constexpr uint8_t kNotInAlphabet = 0xff;
+// Eight characters hold 32 bits. All of them are dealt with at once, as bytes
+// of one word: ids are read on every call.
+constexpr size_t kGroupChars = 8;
+constexpr uint64_t kEachByte = 0x0101010101010101;
 
-constexpr std::array<uint8_t, 256> MakeValues() {
-  std::array<uint8_t, 256> values = {};
-  for (uint8_t& value : values) value = kNotInAlphabet;
-  for (size_t i = 0; i < kAlphabet.size(); ++i) {
-    values[static_cast<uint8_t>(kAlphabet[i])] = static_cast<uint8_t>(i);
-  }
-  return values;
-}
-constexpr std::array<uint8_t, 256> kValues = MakeValues();
-
-// Three words make 192 bits, and 32 characters of 6 bits. Eight characters hold
-// 48 bits; four such groups are cut from the words' bits in order.
-constexpr int kGroupBits = 48;
-constexpr int kGroupChars = 8;
-constexpr int kGroups = 4;
-constexpr uint64_t kGroupMask = (uint64_t{1} << kGroupBits) - 1;
-
-using Words = std::array<uint64_t, 3>;
-
-std::array<uint64_t, kGroups> ToGroups(const Words& w) {
-  return {w[0] >> 16, (w[0] << 32 | w[1] >> 32) & kGroupMask,
-          (w[1] << 16 | w[2] >> 48) & kGroupMask, w[2] & kGroupMask};
+// The first character of a text is the highest byte of a word.
+inline uint64_t BigEndian(uint64_t word) {
+  return std::endian::native == std::endian::little ? __builtin_bswap64(word)
+                                                    : word;
 }
 
-Words FromGroups(const std::array<uint64_t, kGroups>& g) {
-  return {g[0] << 16 | g[1] >> 32, g[1] << 32 | g[2] >> 16, g[2] << 48 | g[3]};
+inline void Write(uint64_t bits, char* text) {
+  // Dealt out to the lower halves of the bytes, by moving ever smaller parts.
+  bits = (bits | bits << 16) & 0x0000ffff'0000ffff;
+  bits = (bits | bits << 8) & 0x00ff00ff'00ff00ff;
+  bits = (bits | bits << 4) & 0x0f0f0f0f'0f0f0f0f;
+  bits = BigEndian(bits + kEachByte * SessionIdCodec::kFirstChar);
+  std::memcpy(text, &bits, kGroupChars);
 }
+
+// Sets bits of `others` if a character is not one that Write() writes.
+inline uint64_t Read(const char* text, uint64_t& others) {
+  uint64_t bits;
+  std::memcpy(&bits, text, kGroupChars);
+  bits = BigEndian(bits) - kEachByte * SessionIdCodec::kFirstChar;
+  others |= bits & kEachByte * 0xf0;
+  bits = (bits | bits >> 4) & 0x00ff00ff'00ff00ff;
+  bits = (bits | bits >> 8) & 0x0000ffff'0000ffff;
+  return (bits | bits >> 16) & 0xffffffff;
+}
+
+inline void WriteWord(uint64_t word, char* text) {
+  Write(word >> 32, text);
+  Write(word & 0xffffffff, text + kGroupChars);
+}
+
+inline uint64_t ReadWord(const char* text, uint64_t& others) {
+  const uint64_t high = Read(text, others);
+  return high << 32 | Read(text + kGroupChars, others);
+}
+
+constexpr size_t kWordChars = 2 * kGroupChars;
 
 }  // namespace
 
@@ -49,36 +61,27 @@ uint64_t SessionIdCodec::Mask(const SessionKey& key) const {
 }
 
 SessionIdCodec::Id SessionIdCodec::Encode(const SessionKey& key) const {
-  const auto groups =
-      ToGroups({key.random[0], key.random[1], Mask(key) ^ key.slot});
   Id id;
-  char* out = id.data();
-  for (const uint64_t group : groups) {
-    for (int shift = kGroupBits - 6; shift >= 0; shift -= 6) {
-      *out++ = kAlphabet[(group >> shift) & 63];
-    }
-  }
+  WriteWord(key.random[0], id.data());
+  WriteWord(key.random[1], id.data() + kWordChars);
+  WriteWord(Mask(key) ^ key.slot, id.data() + 2 * kWordChars);
   return id;
 }
 
 std::optional<SessionKey> SessionIdCodec::Decode(absl::string_view id) const {
-  if (id.size() != kIdSize) return std::nullopt;
-  std::array<uint64_t, kGroups> groups = {};
-  uint8_t all = 0;
-  for (int g = 0; g < kGroups; ++g) {
-    for (int c = 0; c < kGroupChars; ++c) {
-      const uint8_t value =
-          kValues[static_cast<uint8_t>(id[g * kGroupChars + c])];
-      all |= value;
-      groups[g] = groups[g] << 6 | value;
-    }
+  std::optional<SessionKey> key;
+  if (id.size() != kIdSize) return key;
+  key.emplace();  // Filled where the caller reads it: a copy takes its time.
+  uint64_t others = 0;
+  key->random[0] = ReadWord(id.data(), others);
+  key->random[1] = ReadWord(id.data() + kWordChars, others);
+  const uint64_t slot =
+      ReadWord(id.data() + 2 * kWordChars, others) ^ Mask(*key);
+  if (others != 0 || slot >> 32 != 0) {
+    key.reset();
+  } else {
+    key->slot = static_cast<uint32_t>(slot);
   }
-  if (all == kNotInAlphabet) return std::nullopt;
-  const Words words = FromGroups(groups);
-  SessionKey key{.random = {words[0], words[1]}};
-  const uint64_t slot = words[2] ^ Mask(key);
-  if (slot >> 32 != 0) return std::nullopt;
-  key.slot = static_cast<uint32_t>(slot);
   return key;
 }
 

@@ -30,7 +30,7 @@ using ::testing::SizeIs;
 
 TEST_F(SessionTableTest, IsEmptyInTheBeginning) {
   EXPECT_THAT(List(*table_, database_), IsEmpty());
-  EXPECT_FALSE(Alive(SessionName(database_, std::string(32, 'A'))));
+  EXPECT_FALSE(Alive(SessionName(database_, std::string(48, 'a'))));
   EXPECT_EQ(table_->TotalCounts().regular.created, 0);
   EXPECT_EQ(table_->Counts(database_).regular.created, 0);
   EXPECT_EQ(table_->occupied_slots(), 0);
@@ -42,7 +42,7 @@ TEST_F(SessionTableTest, CreatesASession) {
   ASSERT_THAT(created, SizeIs(1));
   const SessionName& name = created[0].name;
   EXPECT_EQ(name.database(), database_);
-  EXPECT_EQ(name.id().size(), 32u);
+  EXPECT_EQ(name.id().size(), 48u);
   EXPECT_TRUE(SessionName::Parse(name.full()).ok());
   EXPECT_EQ(created[0].session.create_time, Start());
   EXPECT_EQ(created[0].session.approximate_last_use_time, Start());
@@ -146,7 +146,7 @@ TEST_F(SessionTableTest, DoesNotFindNamesThatItHasNotGivenOut) {
   const std::string id(name.id());
   std::vector<SessionName> wrong = {
       SessionName(database_, "a"),
-      SessionName(database_, std::string(32, 'A')),
+      SessionName(database_, std::string(48, 'a')),
       SessionName(database_, std::string(4000, 'A')),
       SessionName(database_, id + "A"),
       SessionName(database_, id.substr(1)),

@@ -225,7 +225,7 @@ TEST_P(SessionsTest, TimesAreThoseOfTheClock) {
               EqualsProto(TimestampOf(emulator().clock().Now())));
 }
 
-TEST_P(SessionsTest, IdsAre32UrlSafeCharactersAndUnguessable) {
+TEST_P(SessionsTest, IdsAre48LettersAndUnguessable) {
   std::vector<std::string> ids;
   for (int batch = 0; batch < 4; ++batch) {
     for (const std::string& name : Names(client().BatchCreate(100).value())) {
@@ -233,18 +233,15 @@ TEST_P(SessionsTest, IdsAre32UrlSafeCharactersAndUnguessable) {
     }
   }
   EXPECT_THAT(std::set<std::string>(ids.begin(), ids.end()), SizeIs(400));
-  const auto is_url_safe = [](unsigned char c) {
-    return absl::ascii_isalnum(c) || c == '-' || c == '_';
-  };
   for (size_t i = 0; i < ids.size(); ++i) {
-    EXPECT_THAT(ids[i], SizeIs(32));
-    EXPECT_TRUE(std::all_of(ids[i].begin(), ids[i].end(), is_url_safe))
+    EXPECT_THAT(ids[i], SizeIs(48));
+    EXPECT_TRUE(std::all_of(ids[i].begin(), ids[i].end(), absl::ascii_islower))
         << ids[i];
     if (i == 0) continue;
-    // Of random neighbours, one character in 64 is the same.
+    // Of random neighbours, one letter in 16 is the same.
     int same = 0;
-    for (int k = 0; k < 32; ++k) same += ids[i][k] == ids[i - 1][k];
-    EXPECT_LT(same, 12) << ids[i - 1] << " " << ids[i];
+    for (int k = 0; k < 48; ++k) same += ids[i][k] == ids[i - 1][k];
+    EXPECT_LT(same, 20) << ids[i - 1] << " " << ids[i];
   }
 }
 
@@ -277,7 +274,7 @@ const GoneSession kGoneSessions[] = {
      }},
     {"never created, but looks like one",
      [](SpannerClient&, Clock&) {
-       return absl::StrCat(kDatabase, "/sessions/", std::string(32, 'A'));
+       return absl::StrCat(kDatabase, "/sessions/", std::string(48, 'a'));
      }},
     {"of another database",
      [](SpannerClient& client, Clock&) {
@@ -504,8 +501,8 @@ TEST_P(SessionsTest, MalformedNameIsInvalidInEveryRpc) {
   }
 }
 
-// A session's name has a collection and an id of 32 characters more.
-constexpr int kMaxDatabaseBytes = 4096 - 10 - 32;
+// A session's name has a collection and an id of 48 characters more.
+constexpr int kMaxDatabaseBytes = 4096 - 10 - 48;
 
 std::string DatabaseOfBytes(size_t size) {
   return absl::StrCat(kDatabase, std::string(size - kDatabase.size(), 'x'));

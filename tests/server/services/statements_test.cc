@@ -246,7 +246,7 @@ TEST_P(StatementsTest, TheFirstMetadataHasTheTransactionThatBegins) {
   const auto whole = Sql(absl::StrCat("sql: 'SELECT a' ", kBeginReadWrite));
   ASSERT_THAT(whole, IsOk());
   const std::string id = whole->metadata().transaction().id();
-  EXPECT_THAT(id, SizeIs(32));
+  EXPECT_THAT(id, SizeIs(48));
   std::vector<api::PartialResultSet> messages;
   EXPECT_THAT(Stream("ExecuteStreamingSql",
                      Of<api::ExecuteSqlRequest>(
@@ -255,7 +255,7 @@ TEST_P(StatementsTest, TheFirstMetadataHasTheTransactionThatBegins) {
               IsOk());
   ASSERT_THAT(messages, SizeIs(2));
   const std::string later = messages[0].metadata().transaction().id();
-  EXPECT_THAT(later, SizeIs(32));
+  EXPECT_THAT(later, SizeIs(48));
   EXPECT_FALSE(messages[1].has_metadata());
   // The later one has replaced the first.
   EXPECT_THAT(Sql(absl::StrCat("sql: 'SELECT a' ", Id(id))),

@@ -89,7 +89,7 @@ INSTANTIATE_ALL_TRANSPORTS(TransactionMethodsTest);
 TEST_P(TransactionMethodsTest, BeginAndCommit) {
   const auto begun = Begin(regular_, "options { read_write {} }");
   ASSERT_THAT(begun, IsOk());
-  EXPECT_THAT(begun->id(), SizeIs(32));
+  EXPECT_THAT(begun->id(), SizeIs(48));
   EXPECT_FALSE(begun->has_read_timestamp());
   EXPECT_FALSE(begun->has_precommit_token());
   const auto committed = Commit(regular_, begun->id());
