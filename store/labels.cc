@@ -48,15 +48,16 @@ absl::StatusOr<Labels> Labels::Make(
     for (absl::string_view part :
          {absl::string_view(key), absl::string_view(value)}) {
       labels.packed_.push_back(static_cast<char>(part.size()));
-      labels.packed_.append(part.data(), part.size());
+      labels.packed_.insert(labels.packed_.end(), part.begin(), part.end());
     }
   }
+  labels.packed_.shrink_to_fit();
   return labels;
 }
 
 void Labels::ForEach(
     absl::FunctionRef<bool(absl::string_view, absl::string_view)> visit) const {
-  absl::string_view rest = packed_;
+  absl::string_view rest(packed_.data(), packed_.size());
   const auto take = [&rest] {
     const size_t size = static_cast<unsigned char>(rest.front());
     const absl::string_view part = rest.substr(1, size);

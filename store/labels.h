@@ -12,7 +12,7 @@
 
 namespace spanner_session_emulator {
 
-// A set of labels, in the order of their keys. Kept as one packed string, since
+// A set of labels, in the order of their keys. Packed into one piece, since
 // there may be millions of them. A value: safe to read from several threads.
 class Labels {
  public:
@@ -38,7 +38,8 @@ class Labels {
   friend bool operator==(const Labels&, const Labels&) = default;
 
  private:
-  std::string packed_;  // For each label: size, key, size, value.
+  // For each label: size, key, size, value. (A string takes more memory.)
+  std::vector<char> packed_;
 };
 
 }  // namespace spanner_session_emulator
