@@ -58,7 +58,7 @@ SessionTable::Lifetimes::Lifetimes(const SessionLifetimes& lifetimes)
       max_age(ToMicros(lifetimes.max_age)),
       multiplexed_max_age(ToMicros(lifetimes.multiplexed_max_age)) {}
 
-int64_t SessionTable::Lifetimes::LastAlive(const Slot& slot) const {
+inline int64_t SessionTable::Lifetimes::LastAlive(const Slot& slot) const {
   if (slot.multiplexed) {
     return AddOrForever(slot.create_micros, multiplexed_max_age);
   }
@@ -136,6 +136,7 @@ int SessionTable::Reserve(int count) {
     return taken;
   };
   int64_t taken = take(count);
+  if (taken == count) return count;
   for (Shard& shard : shards_) {
     // No more than is needed: a caller is waiting.
     while (taken < count && SweepStep(shard)) {
@@ -146,19 +147,14 @@ int SessionTable::Reserve(int count) {
   return static_cast<int>(taken);
 }
 
-SessionTable::Slot* SessionTable::TakeSlot(Shard& shard, int shard_index) {
-  if (shard.free == nullptr) {
-    auto chunk = std::make_unique<Slot[]>(kChunk);
-    const size_t first = shard.chunks.size() * kChunk;
-    for (int i = kChunk - 1; i >= 0; --i) {
-      chunk[i].index =
-          static_cast<uint32_t>((first + i) * kShards + shard_index);
-      chunk[i].timer_next = shard.free;
-      shard.free = &chunk[i];
-    }
-    shard.chunks.push_back(std::move(chunk));
+void SessionTable::AddSlots(std::unique_ptr<Slot[]> chunk, Shard& shard,
+                            int shard_index) {
+  const size_t first = shard.chunks.size() * kChunk;
+  for (int i = kChunk - 1; i >= 0; --i) {
+    chunk[i].index = static_cast<uint32_t>((first + i) * kShards + shard_index);
+    chunk[i].timer_next = std::exchange(shard.free, &chunk[i]);
   }
-  return std::exchange(shard.free, shard.free->timer_next);
+  shard.chunks.push_back(std::move(chunk));
 }
 
 std::vector<NamedSession> SessionTable::Create(const DatabaseName& database,
@@ -180,54 +176,72 @@ std::vector<NamedSession> SessionTable::Create(const DatabaseName& database,
 
   MutexLock database_lock(&record.mu);
   auto& list = record.lists[kind];
-  while (created.size() < static_cast<size_t>(fitting)) {
-    const uint64_t number = next_number_.fetch_add(1);
-    const int shard_index = static_cast<int>(number / kRun % kShards);
-    SessionKey key{.random = {Random(), Random()}};
+  uint64_t number = next_number_.fetch_add(fitting);
+  const uint64_t end = number + fitting;
+  std::array<Slot*, kShardStep> slots;
+  std::unique_ptr<Slot[]> chunk;
+  while (number < end) {
+    const auto shard_index = static_cast<int>(number / kRun % kShards);
     Shard& shard = shards_[shard_index];
+    const auto size = static_cast<size_t>(
+        std::min<uint64_t>({end - number, kRun - number % kRun, kShardStep}));
     Session session;
-    Slot* slot;
+    size_t taken = 0;
     {
-      MutexLock shard_lock(&shard.mu);
-      slot = TakeSlot(shard, shard_index);
-      key.slot = slot->index;
-      slot->state = Slot::State::kHoldsSession;
-      slot->multiplexed = what.multiplexed;
-      slot->random = key.random;
-      slot->create_micros = slot->last_use_micros = clock_->NowMicros();
-      slot->number = number;
-      slot->database = &record;
-      slot->attributes = attributes;
-      slot->creator = creator;
-      shard.wheel.Insert(slot,
-                         AddOrForever(record.lifetimes.LastAlive(*slot), 1));
-      session = Snapshot(*slot);
+      MutexLock lock(&shard.mu);
+      if (chunk != nullptr) AddSlots(std::move(chunk), shard, shard_index);
+      const int64_t now = clock_->NowMicros();
+      for (; taken < size && shard.free != nullptr; ++taken) {
+        Slot* const slot = std::exchange(shard.free, shard.free->timer_next);
+        // A slot that was used long ago is far away.
+        __builtin_prefetch(shard.free, /*rw=*/1);
+        slots[taken] = slot;
+        slot->state = Slot::State::kHoldsSession;
+        slot->multiplexed = what.multiplexed;
+        slot->random = {Random(), Random()};
+        slot->create_micros = slot->last_use_micros = now;
+        slot->number = number + taken;
+        slot->database = &record;
+        slot->attributes = attributes;
+        slot->creator = creator;
+        shard.wheel.Insert(slot,
+                           AddOrForever(record.lifetimes.LastAlive(*slot), 1));
+      }
+      if (taken > 0) session = Snapshot(*slots[0]);
     }
-    list.emplace_hint(list.end(), number, slot);
-    const SessionIdCodec::Id id = codec_.Encode(key);
-    created.push_back(
-        {SessionName(database, absl::string_view(id.data(), id.size())),
-         std::move(session)});
+    // Memory is asked for, and written to, while nobody waits for the shard.
+    if (taken < size) chunk = std::make_unique<Slot[]>(kChunk);
+    for (size_t i = 0; i < taken; ++i, ++number) {
+      // Nobody frees it before it is in the list, for which this thread has the
+      // lock; until then its key does not change.
+      const SessionIdCodec::Id id =
+          codec_.Encode({.random = slots[i]->random, .slot = slots[i]->index});
+      list.emplace_hint(list.end(), number, slots[i]);
+      created.push_back(
+          {SessionName(database, absl::string_view(id.data(), id.size())),
+           session});
+    }
   }
   record.counters[kind].created += fitting;
   return created;
 }
 
-int64_t SessionTable::LastAlive(const Slot& slot, const Shard& shard) {
+inline int64_t SessionTable::LastAlive(const Slot& slot, const Shard& shard) {
   const int64_t of_age = slot.database->lifetimes.LastAlive(slot);
   if (!slot.has_expire_at) return of_age;
   return std::min(of_age, shard.expire_at.at(slot.index) - 1);
 }
 
-bool SessionTable::IsAlive(const Slot& slot, const Shard& shard, int64_t now) {
+inline bool SessionTable::IsAlive(const Slot& slot, const Shard& shard,
+                                  int64_t now) {
   return slot.state == Slot::State::kHoldsSession &&
          now <= LastAlive(slot, shard) &&
          slot.number >= slot.database->first_number.load();
 }
 
-SessionTable::Slot* SessionTable::FindAlive(const SessionName& name,
-                                            const SessionKey& key, Shard& shard,
-                                            int64_t now) {
+inline SessionTable::Slot* SessionTable::FindAlive(const SessionName& name,
+                                                   const SessionKey& key,
+                                                   Shard& shard, int64_t now) {
   const size_t position = key.slot / kShards;
   if (position / kChunk >= shard.chunks.size()) return nullptr;
   Slot& slot = shard.chunks[position / kChunk][position % kChunk];
@@ -238,7 +252,7 @@ SessionTable::Slot* SessionTable::FindAlive(const SessionName& name,
   return &slot;
 }
 
-Session SessionTable::Snapshot(const Slot& slot) {
+inline Session SessionTable::Snapshot(const Slot& slot) {
   return {
       .create_time = absl::FromUnixMicros(slot.create_micros),
       .approximate_last_use_time = absl::FromUnixMicros(slot.last_use_micros),
@@ -247,15 +261,17 @@ Session SessionTable::Snapshot(const Slot& slot) {
 }
 
 std::optional<Session> SessionTable::Read(const SessionName& name, bool use) {
+  std::optional<Session> session;
   const std::optional<SessionKey> key = codec_.Decode(name.id());
-  if (!key.has_value()) return std::nullopt;
+  if (!key.has_value()) return session;
   Shard& shard = ShardOf(key->slot);
   MutexLock lock(&shard.mu);
   const int64_t now = clock_->NowMicros();
   Slot* slot = FindAlive(name, *key, shard, now);
-  if (slot == nullptr) return std::nullopt;
+  if (slot == nullptr) return session;
   if (use) slot->last_use_micros = std::max(slot->last_use_micros, now);
-  return Snapshot(*slot);
+  session = Snapshot(*slot);
+  return session;
 }
 
 std::optional<Session> SessionTable::Get(const SessionName& name) {
@@ -341,6 +357,9 @@ absl::StatusOr<ListPage> SessionTable::List(const DatabaseName& database,
   ListPage page;
   Database* record = Find(database);
   if (record == nullptr) return page;
+  if (request.filter.empty()) {
+    page.sessions.reserve(std::min(request.page_size, kListStep));
+  }
 
   // A few are read under each lock, and filtered without one.
   std::vector<Candidate> candidates;
@@ -377,28 +396,34 @@ bool SessionTable::ReadCandidates(Database& database, int kind, uint64_t after,
   MutexLock database_lock(&database.mu);
   const auto& list = database.lists[kind];
   auto it = list.upper_bound(after);
-  for (; it != list.end() && candidates.size() < static_cast<size_t>(count);
-       ++it) {
-    Slot& slot = *it->second;
-    // An index never changes.
-    Candidate candidate = {
-        .number = it->first, .slot = &slot, .key = {.slot = slot.index}};
-    {
-      Shard& shard = ShardOf(slot.index);
-      MutexLock shard_lock(&shard.mu);
-      candidate.alive = IsAlive(slot, shard, clock_->NowMicros());
+  const size_t end = candidates.size() + count;
+  while (it != list.end() && candidates.size() < end) {
+    // Neighbours share a shard, as a rule.
+    Shard& shard = ShardOf(it->second->index);  // Which never changes.
+    MutexLock shard_lock(&shard.mu);
+    const int64_t now = clock_->NowMicros();
+    for (int i = 0; i < kShardStep; ++i) {
+      Slot& slot = *it->second;
+      Candidate& candidate = candidates.emplace_back();
+      candidate.number = it->first;
+      candidate.slot = &slot;
+      candidate.key.slot = slot.index;
+      candidate.alive = IsAlive(slot, shard, now);
       if (candidate.alive) {
         candidate.key.random = slot.random;
         candidate.session = Snapshot(slot);
       }
+      ++it;
+      if (it == list.end() || candidates.size() == end ||
+          &ShardOf(it->second->index) != &shard) {
+        break;
+      }
     }
-    candidates.push_back(std::move(candidate));
   }
   return it != list.end();
 }
 
 void SessionTable::Empty(Slot& slot, Shard& shard, End end) {
-  shard.wheel.Remove(&slot);
   slot.state = Slot::State::kBeingFreed;
   if (end == End::kExpired && !slot.multiplexed) Remember(slot, shard);
   slot.attributes.reset();
@@ -476,6 +501,7 @@ bool SessionTable::Delete(const SessionName& name) {
     MutexLock lock(&shard.mu);
     slot = FindAlive(name, *key, shard, clock_->NowMicros());
     if (slot == nullptr) return false;
+    shard.wheel.Remove(slot);
     Empty(*slot, shard, End::kDeleted);
   }
   Free(shard, absl::MakeConstSpan(&slot, 1));
@@ -500,7 +526,7 @@ int64_t SessionTable::DropDatabase(const DatabaseName& database) {
       {
         MutexLock lock(&record->mu);
         for (const auto& [number, slot] : record->lists[kind]) {
-          if (number >= first_number || step.size() == kSweepStep) break;
+          if (number >= first_number || step.size() == kShardStep) break;
           step.push_back(slot);
         }
       }
@@ -516,6 +542,7 @@ int64_t SessionTable::DropDatabase(const DatabaseName& database) {
             continue;
           }
           const bool expired = clock_->NowMicros() > LastAlive(*slot, shard);
+          shard.wheel.Remove(slot);
           Empty(*slot, shard, expired ? End::kExpired : End::kDeleted);
           if (!expired) ++dropped;
         }
@@ -577,8 +604,11 @@ bool SessionTable::Walk(const SessionSelection& selection,
                   now - slot.create_micros > age) {
                 what = visit(candidate, slot, shard, now);
               }
-              if (what == Visit::kDelete) Empty(slot, shard, End::kDeleted);
-              if (what == Visit::kExpire) Empty(slot, shard, End::kExpired);
+              if (what == Visit::kDelete || what == Visit::kExpire) {
+                shard.wheel.Remove(&slot);
+                Empty(slot, shard,
+                      what == Visit::kDelete ? End::kDeleted : End::kExpired);
+              }
             }
             if (what == Visit::kStopBefore) return true;
             if (what != Visit::kKeep) {
@@ -628,6 +658,7 @@ bool SessionTable::Expire(const SessionName& name, absl::Time at) {
     if (slot == nullptr) return false;
     ended = at_micros <= now;
     if (ended) {
+      shard.wheel.Remove(slot);
       Empty(*slot, shard, End::kExpired);
     } else {
       SetExpireAt(*slot, shard, at_micros);
@@ -771,7 +802,6 @@ int64_t SessionTable::RestartClock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     const int64_t now = clock_->NowMicros();
     for (Shard& shard : shards_) {
       while (Slot* slot = shard.wheel.PopRipe(TimerWheel<Slot>::kNever)) {
-        shard.wheel.Insert(slot, kForever);  // Where Empty() looks for it.
         const bool expired = now > LastAlive(*slot, shard);
         Empty(*slot, shard, expired ? End::kExpired : End::kDeleted);
         if (!expired) ++deleted;
@@ -797,17 +827,18 @@ bool SessionTable::SweepStep(Shard& shard) {
   {
     MutexLock lock(&shard.mu);
     const int64_t now = clock_->NowMicros();
-    for (int i = 0; i < kSweepStep; ++i) {
+    for (int i = 0; i < kShardStep; ++i) {
       Slot* slot = shard.wheel.PopRipe(now);
       if (slot == nullptr) {
         more = false;
         break;
       }
       const int64_t last_alive = LastAlive(*slot, shard);
-      shard.wheel.Insert(slot, AddOrForever(last_alive, 1));
       if (now > last_alive) {
         Empty(*slot, shard, End::kExpired);
         dead.push_back(slot);
+      } else {
+        shard.wheel.Insert(slot, AddOrForever(last_alive, 1));
       }
     }
   }
@@ -816,9 +847,11 @@ bool SessionTable::SweepStep(Shard& shard) {
 }
 
 void SessionTable::Sweep() {
-  for (Shard& shard : shards_) {
-    while (SweepStep(shard)) {
-    }
+  // In turn, so that whoever waits for a shard has it after one step.
+  bool more = true;
+  while (more) {
+    more = false;
+    for (Shard& shard : shards_) more |= SweepStep(shard);
   }
 }
 

@@ -201,12 +201,13 @@ class SessionTable final : public SessionStore {
   static constexpr int kExpiredKind = 2;
 
   static constexpr int kShards = 32;
-  static constexpr int kRun = 64;      // Sessions in a row that share a shard.
-  static constexpr int kChunk = 1024;  // Slots that are allocated at a time.
-  // Sessions of a list that are read under one lock.
+  static constexpr int kRun = 64;     // Sessions in a row that share a shard.
+  static constexpr int kChunk = 256;  // Slots that are allocated at a time.
+  // Sessions that are read under one lock of their list.
   static constexpr int kListStep = 256;
-  // Sessions that are cleared up under one lock.
-  static constexpr int kSweepStep = 64;
+  // Sessions that are made, read or cleared up under one lock of their shard:
+  // few, as those who use others may wait for it.
+  static constexpr int kShardStep = 16;
 
   struct Shard {
     Mutex mu;
@@ -232,8 +233,8 @@ class SessionTable final : public SessionStore {
   // dead if there is not enough. Returns how many fit.
   int Reserve(int count);
 
-  Slot* TakeSlot(Shard& shard, int shard_index)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
+  static void AddSlots(std::unique_ptr<Slot[]> chunk, Shard& shard,
+                       int shard_index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
 
   // The slot of a session that is alive, or null.
   Slot* FindAlive(const SessionName& name, const SessionKey& key, Shard& shard,
@@ -303,11 +304,12 @@ class SessionTable final : public SessionStore {
                   SelectPage& page);
 
   // The three steps of an end; see above. `slots` are of one shard.
+  // The slot must have left the wheel before.
   void Empty(Slot& slot, Shard& shard, End end)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
   void Free(Shard& shard, absl::Span<Slot* const> slots);
 
-  // Clears up to kSweepStep dead sessions of a shard. Returns false when none
+  // Clears up to kShardStep dead sessions of a shard. Returns false when none
   // is left.
   bool SweepStep(Shard& shard);
   // Clears up all that are dead.
