@@ -254,6 +254,7 @@ class Turnover {
   void Begin() {
     block_ = sessions_.NextBlock();
     names_ = sessions_.Copy(block_);
+    created_.clear();
   }
   void Delete() {
     for (const SessionName& name : names_) {
@@ -265,7 +266,6 @@ class Turnover {
   }
   // In calls for `batch` each.
   void Create(int batch) {
-    created_.clear();
     for (int i = 0; i < kBlock; i += batch) {
       created_.push_back(
           sessions_.table().Create(sessions_.database(), {}, batch));
