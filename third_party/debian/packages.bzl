@@ -29,6 +29,7 @@ ABSEIL_PACKAGES = {
         "str_format",
         "strings",
     ],
+    "absl/synchronization": ["synchronization"],
     "absl/time": ["time"],
     "absl/types": [
         "optional",
