@@ -23,7 +23,14 @@ class UnarySource final : public ReplySource {
 
 std::unique_ptr<ReplySource> Reply::TakeSource() && {
   if (source_ != nullptr) return std::move(source_);
-  return std::make_unique<UnarySource>(message_, std::move(status_));
+  return std::make_unique<UnarySource>(message(), std::move(status_));
+}
+
+void Reply::Parse() const {
+  google::protobuf::Message* const message = prototype_->New(arena_);
+  // Its bytes are this server's own.
+  message->ParseFromArray(bytes_.data(), static_cast<int>(bytes_.size()));
+  message_ = message;
 }
 
 }  // namespace spanner_session_emulator

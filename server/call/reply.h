@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "google/protobuf/arena.h"
 #include "google/protobuf/message.h"
 
 namespace spanner_session_emulator {
@@ -61,6 +63,17 @@ class Reply {
   static Reply Message(const google::protobuf::Message* message) {
     return Reply(message, absl::OkStatus(), nullptr);
   }
+  // The same for a message that has been made as its serialized bytes, in
+  // `arena` like these; it is of the type of `prototype`, an empty one.
+  static Reply Serialized(const google::protobuf::Message& prototype,
+                          absl::string_view bytes,
+                          google::protobuf::Arena& arena) {
+    Reply reply(nullptr, absl::OkStatus(), nullptr);
+    reply.prototype_ = &prototype;
+    reply.bytes_ = bytes;
+    reply.arena_ = &arena;
+    return reply;
+  }
   static Reply Error(absl::Status status) {
     return Reply(nullptr, std::move(status), nullptr);
   }
@@ -68,9 +81,17 @@ class Reply {
     return Reply(nullptr, absl::OkStatus(), std::move(source));
   }
 
-  // Of a reply without a source: exactly one of message and an error.
-  const google::protobuf::Message* message() const { return message_; }
+  // Of a reply without a source: exactly one of message and an error. A
+  // serialized one is parsed when it is first asked for.
+  const google::protobuf::Message* message() const {
+    if (message_ == nullptr && is_serialized()) Parse();
+    return message_;
+  }
   const absl::Status& status() const { return status_; }
+
+  // Whether the message is there as bytes, and these.
+  bool is_serialized() const { return prototype_ != nullptr; }
+  absl::string_view bytes() const { return bytes_; }
 
   // Of any reply, as a source; the reply is used up.
   std::unique_ptr<ReplySource> TakeSource() &&;
@@ -82,7 +103,12 @@ class Reply {
         status_(std::move(status)),
         source_(std::move(source)) {}
 
-  const google::protobuf::Message* message_;
+  void Parse() const;
+
+  mutable const google::protobuf::Message* message_;
+  const google::protobuf::Message* prototype_ = nullptr;
+  absl::string_view bytes_;
+  google::protobuf::Arena* arena_ = nullptr;
   absl::Status status_;
   std::unique_ptr<ReplySource> source_;
 };

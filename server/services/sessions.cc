@@ -12,7 +12,7 @@
 #include "google/protobuf/empty.pb.h"
 #include "google/spanner/v1/spanner.pb.h"
 #include "server/call/errors.h"
-#include "server/services/times.h"
+#include "server/services/session_bytes.h"
 #include "server/services/unary.h"
 #include "store/filter.h"
 #include "store/labels.h"
@@ -33,21 +33,6 @@ constexpr size_t kMaxCreatorRoleBytes = 1024;
 // What a session's name adds to that of its database.
 constexpr size_t kSessionSuffixBytes =
     absl::string_view("/sessions/").size() + SessionIdCodec::kIdSize;
-
-void Fill(const SessionName& name, const Session& session, api::Session& out) {
-  out.set_name(name.full());
-  SetTimestamp(session.create_time, *out.mutable_create_time());
-  SetTimestamp(session.approximate_last_use_time,
-               *out.mutable_approximate_last_use_time());
-  out.set_multiplexed(session.multiplexed);
-  if (session.attributes == nullptr) return;
-  out.set_creator_role(session.attributes->creator_role);
-  session.attributes->labels.ForEach(
-      [&](absl::string_view key, absl::string_view value) {
-        (*out.mutable_labels())[std::string(key)] = std::string(value);
-        return true;
-      });
-}
 
 // Of what a call tells about its maker, so much is kept, and only what may
 // stand in any message.
@@ -143,21 +128,22 @@ class SessionMethods {
                  const SessionServiceOptions& options)
       : resources_(resources), options_(options) {}
 
-  absl::Status Create(Call& call, const api::CreateSessionRequest&,
-                      api::Session& response) const {
+  // Each returns its response's bytes.
+
+  absl::StatusOr<absl::string_view> Create(
+      Call& call, const api::CreateSessionRequest&) const {
     if (absl::Status s = resources_.RequireDatabase(call.database()); !s.ok()) {
       return s;
     }
     const std::vector<NamedSession> created = resources_.store->Create(
         call.database(), std::any_cast<SessionTemplate&>(call.prepared), 1);
     if (created.empty()) return TooMany();
-    Fill(created[0].name, created[0].session, response);
-    return absl::OkStatus();
+    return SerializeSession(created[0].name.full(), created[0].session,
+                            call.arena());
   }
 
-  absl::Status BatchCreate(Call& call,
-                           const api::BatchCreateSessionsRequest& request,
-                           api::BatchCreateSessionsResponse& response) const {
+  absl::StatusOr<absl::string_view> BatchCreate(
+      Call& call, const api::BatchCreateSessionsRequest& request) const {
     if (absl::Status s = resources_.RequireDatabase(call.database()); !s.ok()) {
       return s;
     }
@@ -167,16 +153,13 @@ class SessionMethods {
                  resources_.store->limits().max_sessions_per_batch));
     // Never an empty success: a pool would ask again and again.
     if (created.empty()) return TooMany();
-    for (const NamedSession& session : created) {
-      Fill(session.name, session.session, *response.add_session());
-    }
-    return absl::OkStatus();
+    return SerializeSessions(created, /*next_page_token=*/"", call.arena());
   }
 
   // Does not look at the database, as Google's emulator does not: what is
   // missing is the session, whatever else is missing too.
-  absl::Status Get(Call& call, const api::GetSessionRequest&,
-                   api::Session& response) const {
+  absl::StatusOr<absl::string_view> Get(Call& call,
+                                        const api::GetSessionRequest&) const {
     const std::optional<Session> session =
         options_.get_session_counts_as_use
             ? resources_.store->Use(call.session())
@@ -184,12 +167,11 @@ class SessionMethods {
     if (!session.has_value()) {
       return errors::SessionNotFound(call.session().full());
     }
-    Fill(call.session(), *session, response);
-    return absl::OkStatus();
+    return SerializeSession(call.session().full(), *session, call.arena());
   }
 
-  absl::Status List(Call& call, const api::ListSessionsRequest& request,
-                    api::ListSessionsResponse& response) const {
+  absl::StatusOr<absl::string_view> List(
+      Call& call, const api::ListSessionsRequest& request) const {
     ListRequest list;
     if (request.page_size() > 0 && request.page_size() <= kMaxPageSize) {
       list.page_size = request.page_size();
@@ -209,24 +191,21 @@ class SessionMethods {
     if (absl::Status s = resources_.RequireDatabase(call.database()); !s.ok()) {
       return s;
     }
-    for (const NamedSession& session : page->sessions) {
-      Fill(session.name, session.session, *response.add_sessions());
-    }
-    response.set_next_page_token(std::move(page->next_page_token));
-    return absl::OkStatus();
+    return SerializeSessions(page->sessions, page->next_page_token,
+                             call.arena());
   }
 
   // Of a missing session, too: deleting twice is deleting. Being refused is a
   // use.
-  absl::Status Delete(Call& call, const api::DeleteSessionRequest&,
-                      google::protobuf::Empty&) const {
+  absl::StatusOr<absl::string_view> Delete(
+      Call& call, const api::DeleteSessionRequest&) const {
     const std::optional<Session> session =
         resources_.store->Use(call.session());
     if (session.has_value() && session->multiplexed) {
       return errors::MultiplexedSessionDeleted();
     }
     resources_.store->Delete(call.session());
-    return absl::OkStatus();
+    return "";  // An Empty.
   }
 
  private:
@@ -245,25 +224,32 @@ void AddSessionMethods(const Resources& resources,
                        MethodTable& table) {
   const auto methods =
       std::make_shared<const SessionMethods>(resources, options);
-  const auto add = [&]<typename Request, typename Response>(
+  const auto add = [&]<typename Request>(
                        absl::string_view name,
-                       absl::Status (SessionMethods::*method)(
-                           Call&, const Request&, Response&) const,
+                       absl::StatusOr<absl::string_view> (
+                           SessionMethods::*method)(Call&, const Request&)
+                           const,
+                       const google::protobuf::Message& response,
                        const Validator& validate = nullptr) {
     table.Set(absl::StrCat("google.spanner.v1.Spanner.", name),
               Request::default_instance(),
-              Unary<Request, Response>([methods, method](Call& call,
-                                                         const Request& request,
-                                                         Response& response) {
-                return ((*methods).*method)(call, request, response);
-              }),
+              UnaryBytes<Request>(
+                  response,
+                  [methods, method](Call& call, const Request& request) {
+                    return ((*methods).*method)(call, request);
+                  }),
               validate);
   };
-  add("CreateSession", &SessionMethods::Create, ValidateCreate);
-  add("BatchCreateSessions", &SessionMethods::BatchCreate, ValidateBatchCreate);
-  add("GetSession", &SessionMethods::Get);
-  add("ListSessions", &SessionMethods::List, ValidateList);
-  add("DeleteSession", &SessionMethods::Delete);
+  add("CreateSession", &SessionMethods::Create,
+      api::Session::default_instance(), ValidateCreate);
+  add("BatchCreateSessions", &SessionMethods::BatchCreate,
+      api::BatchCreateSessionsResponse::default_instance(),
+      ValidateBatchCreate);
+  add("GetSession", &SessionMethods::Get, api::Session::default_instance());
+  add("ListSessions", &SessionMethods::List,
+      api::ListSessionsResponse::default_instance(), ValidateList);
+  add("DeleteSession", &SessionMethods::Delete,
+      google::protobuf::Empty::default_instance());
 }
 
 }  // namespace spanner_session_emulator

@@ -99,6 +99,13 @@ grpc::ByteBuffer Serialize(const google::protobuf::Message& message) {
   return grpc::ByteBuffer(&slice, 1);
 }
 
+// Of a reply that is a message.
+grpc::ByteBuffer Serialize(const Reply& reply) {
+  if (!reply.is_serialized()) return Serialize(*reply.message());
+  const grpc::Slice slice(reply.bytes().data(), reply.bytes().size());
+  return grpc::ByteBuffer(&slice, 1);
+}
+
 // Sends a reply, one step after the other, and owns all that the call needs.
 //
 // At any time at most one party drives the call: the thread that started it,
@@ -386,7 +393,7 @@ class Conversation final : public grpc::ServerGenericBidiReactor {
     }
     Call call(method_, context_);
     const auto [reply, start] = pipeline_.Begin(call);
-    if (reply.status().ok()) response_ = Serialize(*reply.message());
+    if (reply.status().ok()) response_ = Serialize(reply);
     pipeline_.End(call, reply.status(), start);
     if (reply.status().ok()) {
       StartWrite(&response_);
@@ -473,7 +480,7 @@ void GrpcService::AddUnary(int index, const Method& method) {
                    Call call(method, context);
                    const auto [reply, start] = pipeline_->Begin(call);
                    if (reply.status().ok()) {
-                     *response = Serialize(*reply.message());
+                     *response = Serialize(reply);
                    }
                    pipeline_->End(call, reply.status(), start);
                    // The call is complete, so it does not matter that this

@@ -1,10 +1,13 @@
 #include "server/call/reply.h"
 
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "google/protobuf/arena.h"
 #include "google/protobuf/empty.pb.h"
+#include "google/protobuf/timestamp.pb.h"
 #include "gtest/gtest.h"
 
 namespace spanner_session_emulator {
@@ -25,8 +28,40 @@ class EmptySource final : public ReplySource {
 
 TEST(ReplyTest, MessageIsOk) {
   const Reply reply = Reply::Message(&kMessage);
+  EXPECT_FALSE(reply.is_serialized());
   EXPECT_EQ(reply.message(), &kMessage);
   EXPECT_TRUE(reply.status().ok());
+}
+
+TEST(ReplyTest, SerializedIsParsedWhenItsMessageIsAskedFor) {
+  google::protobuf::Timestamp message;
+  message.set_seconds(7);
+  const std::string bytes = message.SerializeAsString();
+  google::protobuf::Arena arena;
+  const auto serialized = [&] {
+    return Reply::Serialized(google::protobuf::Timestamp::default_instance(),
+                             bytes, arena);
+  };
+  const Reply reply = serialized();
+  EXPECT_TRUE(reply.status().ok());
+  EXPECT_TRUE(reply.is_serialized());
+  EXPECT_EQ(reply.bytes(), bytes);
+  const auto* parsed =
+      dynamic_cast<const google::protobuf::Timestamp*>(reply.message());
+  ASSERT_NE(parsed, nullptr);
+  EXPECT_EQ(parsed->seconds(), 7);
+  EXPECT_EQ(reply.message(), parsed);  // Only once.
+  const ReplyStep step = serialized().TakeSource()->Next();
+  EXPECT_EQ(step.kind, ReplyStep::Kind::kMessage);
+  EXPECT_EQ(step.message->SerializeAsString(), bytes);
+}
+
+TEST(ReplyTest, AnEmptyMessageCanBeSerializedToo) {
+  google::protobuf::Arena arena;
+  const Reply reply = Reply::Serialized(kMessage, "", arena);
+  EXPECT_TRUE(reply.is_serialized());
+  ASSERT_NE(reply.message(), nullptr);
+  EXPECT_EQ(reply.message()->ByteSizeLong(), 0);
 }
 
 TEST(ReplyTest, ErrorHasNoMessage) {
