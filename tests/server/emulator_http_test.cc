@@ -47,6 +47,38 @@ TEST(EmulatorHttpTest, TheControlApiDoesNotHoldUpOtherConnections) {
   EXPECT_EQ(threads[2], threads[0]);
 }
 
+// What is read late, of Spanner's API and of all others, is read apart.
+TEST(EmulatorHttpTest, EveryPathIsThereWhicheverIsAskedForFirst) {
+  const std::vector<std::pair<std::string, int>> paths = {
+      {kSessions, 200},
+      {absl::StrCat("/%761", absl::string_view(kSessions).substr(3)), 200},
+      {absl::StrCat("http://localhost", kSessions), 200},
+      {"/v1/x", 404},
+      {"/emulator/v1/clock", 200},
+      {"/emulator/v1/x", 404},
+      {"/healthz", 200}};
+  for (size_t first = 0; first < paths.size(); ++first) {
+    const auto emulator = StartEmulator({});
+    HttpTestClient client(emulator->http_port());
+    for (size_t i = 0; i < paths.size(); ++i) {
+      const auto& [path, status] = paths[(first + i) % paths.size()];
+      EXPECT_EQ(client.Ask(HttpGet(path)).status, status) << path;
+    }
+  }
+}
+
+TEST(EmulatorHttpTest, TheFirstRequestsMayComeAtOnce) {
+  const auto emulator = StartEmulator({});
+  std::vector<std::thread> threads;
+  for (const char* path : {kSessions, "/emulator/v1/clock", kSessions}) {
+    threads.emplace_back([&emulator, path] {
+      HttpTestClient client(emulator->http_port());
+      EXPECT_EQ(client.Ask(HttpGet(path)).status, 200);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
 // Here it is the log that throws.
 TEST(EmulatorHttpTest, ARequestThatThrowsIsAnInternalErrorAndLogged) {
   Mutex mu;
