@@ -301,7 +301,7 @@ class ServerStream : public ServerCall<Reactor> {
 
  protected:
   bool Send(grpc::ByteBuffer message) override {
-    written_ = std::move(message);
+    written_.Swap(&message);
     has_begun_ = true;
     this->StartWrite(&written_);
     return false;
@@ -350,7 +350,7 @@ class UnaryCall final : public ServerCall<grpc::ServerUnaryReactor> {
 
  protected:
   bool Send(grpc::ByteBuffer message) override {
-    *response_ = std::move(message);
+    response_->Swap(&message);
     return true;
   }
 
@@ -393,7 +393,7 @@ class Conversation final : public grpc::ServerGenericBidiReactor {
     }
     Call call(method_, context_);
     const auto [reply, start] = pipeline_.Begin(call);
-    if (reply.status().ok()) response_ = Serialize(reply);
+    if (reply.status().ok()) Serialize(reply).Swap(&response_);
     pipeline_.End(call, reply.status(), start);
     if (reply.status().ok()) {
       StartWrite(&response_);
@@ -480,7 +480,8 @@ void GrpcService::AddUnary(int index, const Method& method) {
                    Call call(method, context);
                    const auto [reply, start] = pipeline_->Begin(call);
                    if (reply.status().ok()) {
-                     *response = Serialize(reply);
+                     // A ByteBuffer that is assigned is copied.
+                     Serialize(reply).Swap(response);
                    }
                    pipeline_->End(call, reply.status(), start);
                    // The call is complete, so it does not matter that this
