@@ -14,12 +14,13 @@ from report import Table
 class Plan:
     """How much is measured."""
 
-    rounds: int  # Where there is a bar.
-    few: int  # Rounds elsewhere.
+    rounds: int  # Of servers, where there is a bar.
+    few: int  # Rounds of servers elsewhere.
     seconds: float  # Of load in a round on one side.
     clients: tuple  # Connections under h2load, of 16 calls each.
     cells: tuple  # (calls in flight, channels) under bench/load.
     store_sizes: tuple
+    store_rounds: int  # The store's pairs scatter little.
     store_seconds: float  # Of a round of one benchmark.
     grown: int  # Sessions of the largest table.
     listed: tuple  # Sessions of the table of which pages are listed.

@@ -37,7 +37,7 @@ def store(bench):
         run = subprocess.run(
             [f"{bench.tools}/store_benchmark", f"--benchmark_filter=/{size}/",
              f"--benchmark_min_time={plan.store_seconds}",
-             f"--benchmark_repetitions={plan.rounds}",
+             f"--benchmark_repetitions={plan.store_rounds}",
              "--benchmark_format=json"],
             check=True, stdout=subprocess.PIPE, text=True)
         rows = {}
@@ -117,7 +117,8 @@ def life(bench):
     step(f"store, growth to {grown:,} sessions")
     growth = [run_life("growth", grown) for _ in range(bench.plan.few // 2)]
     step("store, expiry of 1,000,000 sessions")
-    expiry = [run_life("expiry", 1_000_000) for _ in range(bench.plan.rounds)]
+    expiry = [run_life("expiry", 1_000_000)
+              for _ in range(bench.plan.store_rounds)]
     for what, results in ((f"growth to {grown:,} sessions", growth),
                           ("1,000,000 sessions expire", expiry)):
         figures = values_of({"": results}, "during_p999_ns")
