@@ -822,12 +822,13 @@ int64_t SessionTable::RestartClock() ABSL_NO_THREAD_SAFETY_ANALYSIS {
 }
 
 bool SessionTable::SweepStep(Shard& shard) {
-  std::vector<Slot*> dead;
+  std::array<Slot*, kSweepStep> dead;
+  size_t dead_count = 0;
   bool more = true;
   {
     MutexLock lock(&shard.mu);
     const int64_t now = clock_->NowMicros();
-    for (int i = 0; i < kShardStep; ++i) {
+    for (int i = 0; i < kSweepStep; ++i) {
       Slot* slot = shard.wheel.PopRipe(now);
       if (slot == nullptr) {
         more = false;
@@ -836,13 +837,15 @@ bool SessionTable::SweepStep(Shard& shard) {
       const int64_t last_alive = LastAlive(*slot, shard);
       if (now > last_alive) {
         Empty(*slot, shard, End::kExpired);
-        dead.push_back(slot);
+        dead[dead_count++] = slot;
       } else {
         shard.wheel.Insert(slot, AddOrForever(last_alive, 1));
       }
     }
   }
-  if (!dead.empty()) Free(shard, dead);
+  if (dead_count > 0) {
+    Free(shard, absl::MakeConstSpan(dead.data(), dead_count));
+  }
   return more;
 }
 

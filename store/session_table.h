@@ -205,9 +205,10 @@ class SessionTable final : public SessionStore {
   static constexpr int kChunk = 256;  // Slots that are allocated at a time.
   // Sessions that are read under one lock of their list.
   static constexpr int kListStep = 256;
-  // Sessions that are made, read or cleared up under one lock of their shard:
-  // few, as those who use others may wait for it.
+  // Sessions that are made or read, and those that are cleared up, under one
+  // lock of their shard: few, as those who use others may wait for it.
   static constexpr int kShardStep = 16;
+  static constexpr int kSweepStep = 4;
 
   struct Shard {
     Mutex mu;
@@ -309,7 +310,7 @@ class SessionTable final : public SessionStore {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
   void Free(Shard& shard, absl::Span<Slot* const> slots);
 
-  // Clears up to kShardStep dead sessions of a shard. Returns false when none
+  // Clears up to kSweepStep dead sessions of a shard. Returns false when none
   // is left.
   bool SweepStep(Shard& shard);
   // Clears up all that are dead.
