@@ -195,6 +195,13 @@ bool Stop(pid_t child) {
   return true;
 }
 
+// Whoever ends this program ends the server, which is in a group of its own.
+volatile pid_t server_to_end = 0;
+void EndServer(int) {
+  if (server_to_end > 0) kill(-server_to_end, SIGKILL);
+  _exit(1);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -215,6 +222,7 @@ int main(int argc, char** argv) {
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
 
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) signal(number, EndServer);
   const Clock::time_point start = Clock::now();
   pid_t child = 0;
   const int error =
@@ -223,6 +231,7 @@ int main(int argc, char** argv) {
     fprintf(stderr, "%s: %s\n", argv[3], strerror(error));
     return 1;
   }
+  server_to_end = child;
   const std::optional<Clock::time_point> answer =
       FirstAnswer(port, child, protocol == "rest", start + kPatience);
   // What it still does in the background, it is to have done.

@@ -203,7 +203,8 @@ class Load {
     if (rate_ > 0) {
       const std::chrono::duration<double> interval(1 / rate_);
       Steady::time_point due = start;
-      for (int64_t i = 1; due < end_ && MayCall(); ++i) {
+      // All that are due before the end, even if they can only be sent later.
+      for (int64_t i = 1; due < end_ && !IsUsedUp(); ++i) {
         std::this_thread::sleep_until(due);
         Call(*AwaitFreePlace(), due);
         due =
@@ -235,11 +236,12 @@ class Load {
     Histogram nanos;
   };
 
-  bool MayCall() const {
-    return Steady::now() < end_ &&
-           (!once_ || calls_.load(std::memory_order_relaxed) <
-                          static_cast<int64_t>(requests_.size()));
+  bool IsUsedUp() const {
+    return once_ && calls_.load(std::memory_order_relaxed) >=
+                        static_cast<int64_t>(requests_.size());
   }
+
+  bool MayCall() const { return Steady::now() < end_ && !IsUsedUp(); }
 
   Place* AwaitFreePlace() {
     std::unique_lock lock(mu_);

@@ -73,15 +73,15 @@ class NoopService : public grpc::Service {
     const auto* path = new std::string("/google.spanner.v1.Spanner/" + rpc);
     AddMethod(new grpc::internal::RpcServiceMethod(
         path->c_str(), grpc::internal::RpcMethod::NORMAL_RPC, nullptr));
-    grpc::Slice slice(bytes);
     MarkMethodRawCallback(
         methods_++,
         new grpc::internal::CallbackUnaryHandler<grpc::ByteBuffer,
                                                  grpc::ByteBuffer>(
-            [reply = grpc::ByteBuffer(&slice, 1)](
-                grpc::CallbackServerContext* context, const grpc::ByteBuffer*,
-                grpc::ByteBuffer* response) {
-              *response = reply;
+            [slice = grpc::Slice(bytes)](grpc::CallbackServerContext* context,
+                                         const grpc::ByteBuffer*,
+                                         grpc::ByteBuffer* response) {
+              // Not by assignment, which copies the buffer once more.
+              grpc::ByteBuffer(&slice, 1).Swap(response);
               grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
               reactor->Finish(grpc::Status::OK);
               return reactor;

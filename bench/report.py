@@ -111,12 +111,15 @@ def number(value):
     return f"{value:.3g}"
 
 
-def verdict(value, bar, noise):
+def verdict(values, bar, noise):
+    """Of a bar: met or missed only if all of the values are."""
     if bar is None:
         return " · noise" if noise else ""
-    words = ("noise" if noise else "met" if keeps_to(value, bar)
+    kept = {keeps_to(value, bar) for value in values}
+    words = ("unclear" if len(kept) > 1 else "met" if True in kept
              else "**missed**")
-    return f" · {bar.replace('<=', '≤').replace('>=', '≥')} {words}"
+    return (f" · {bar.replace('<=', '≤').replace('>=', '≥')} {words}"
+            + (", noise" if noise else ""))
 
 
 def ratio_cell(row, side, reference, tolerance, before):
@@ -124,10 +127,15 @@ def ratio_cell(row, side, reference, tolerance, before):
     if not ratios:
         return "not compared"
     middle = statistics.median(ratios)
-    noise = is_noise(ratios, tolerance,
-                     before.ratios(side, reference) if before else ())
+    earlier = before.ratios(side, reference) if before else []
+    noise = is_noise(ratios, tolerance, earlier)
+    # What another run could well come to, and what the one before has.
+    off = middle * uncertainty(ratios)
+    likely = [middle - off, middle + off]
+    if earlier:
+        likely.append(statistics.median(earlier))
     return (f"{number(middle)} ({number(min(ratios))}–{number(max(ratios))})"
-            + verdict(middle, row.bars.get(reference), noise))
+            + verdict(likely, row.bars.get(reference), noise))
 
 
 def value_cell(row, side, is_subject):
@@ -136,7 +144,7 @@ def value_cell(row, side, is_subject):
         return ""
     middle = statistics.median(values)
     bar = row.bars.get("") if is_subject else None
-    return number(middle) + verdict(middle, bar, False)
+    return number(middle) + verdict([middle], bar, False)
 
 
 def table_text(table, before):

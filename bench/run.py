@@ -11,6 +11,7 @@ import contextlib
 import datetime
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -68,8 +69,8 @@ def command(flags):
     As `--flag=value` and as two words.
     """
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--out")
-    parser.add_argument("--before")
+    for place in ("--out", "--before", "--server", "--tools", "--google"):
+        parser.add_argument(place)
     return " ".join(["bench/run.py", *parser.parse_known_args(flags)[1]])
 
 
@@ -129,7 +130,11 @@ def main():
 
 
 if __name__ == "__main__":
+    # As the interrupt from a keyboard: servers are ended on the way out.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
     try:
         main()
-    except RuntimeError as error:  # Of a call or a server that has failed.
+    # Of a call, a server or a program that has failed.
+    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
         sys.exit(f"bench/run.py: {error}")

@@ -3,8 +3,10 @@
 import contextlib
 import ctypes
 import json
+import os
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -74,13 +76,12 @@ def process(command, log):
         yield running
     finally:
         # Google's gateway leaves its child behind, unless the group is told.
-        subprocess.run(["kill", "--", f"-{running.pid}"], check=False,
-                       stderr=subprocess.DEVNULL)
-        try:
-            running.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            running.kill()
-            running.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                running.wait(PATIENCE)
+            os.killpg(running.pid, signal.SIGKILL)  # Whoever is left.
+        running.wait()
 
 
 @contextlib.contextmanager
@@ -98,9 +99,11 @@ def with_port_file(name, command, folder):
 
 def emulator(command, folder, flags=(), name="emulator"):
     """This project's server: its path, with more flags if need be."""
+    program, *more = shlex.split(command)
     return with_port_file(
-        name, [*shlex.split(command), "--hostname=127.0.0.1", "--grpc_port=0",
-               "--http_port=0", "--max_sessions=1000000000", *flags], folder)
+        name, [program, "--hostname=127.0.0.1", "--grpc_port=0",
+               "--http_port=0", "--max_sessions=1000000000", *flags, *more],
+        folder)
 
 
 def noop(tools, folder, name="noop"):

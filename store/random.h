@@ -1,4 +1,4 @@
-// Random bits that nobody can foresee.
+// Random bits.
 #ifndef SPANNER_SESSION_EMULATOR_STORE_RANDOM_H_
 #define SPANNER_SESSION_EMULATOR_STORE_RANDOM_H_
 
@@ -6,7 +6,9 @@
 
 namespace spanner_session_emulator {
 
-// No two processes, and no two threads, draw the same. Thread-safe.
+// From abseil's generator, with a seed of the system's for each thread. Good
+// enough that nobody meets a name by chance; not for what must be kept secret
+// from an attacker. A forked process goes on as its parent does. Thread-safe.
 uint64_t Random();
 
 }  // namespace spanner_session_emulator

@@ -150,11 +150,11 @@ int SessionTable::Reserve(int count) {
 void SessionTable::AddSlots(std::unique_ptr<Slot[]> chunk, Shard& shard,
                             int shard_index) {
   const size_t first = shard.chunks.size() * kChunk;
+  Slot* const slots = shard.chunks.emplace_back(std::move(chunk)).get();
   for (int i = kChunk - 1; i >= 0; --i) {
-    chunk[i].index = static_cast<uint32_t>((first + i) * kShards + shard_index);
-    chunk[i].timer_next = std::exchange(shard.free, &chunk[i]);
+    slots[i].index = static_cast<uint32_t>((first + i) * kShards + shard_index);
+    slots[i].timer_next = std::exchange(shard.free, &slots[i]);
   }
-  shard.chunks.push_back(std::move(chunk));
 }
 
 std::vector<NamedSession> SessionTable::Create(const DatabaseName& database,
@@ -179,12 +179,14 @@ std::vector<NamedSession> SessionTable::Create(const DatabaseName& database,
   uint64_t number = next_number_.fetch_add(fitting);
   const uint64_t end = number + fitting;
   std::array<Slot*, kShardStep> slots;
+  std::array<std::array<uint64_t, 2>, kShardStep> randoms;
   std::unique_ptr<Slot[]> chunk;
   while (number < end) {
     const auto shard_index = static_cast<int>(number / kRun % kShards);
     Shard& shard = shards_[shard_index];
     const auto size = static_cast<size_t>(
         std::min<uint64_t>({end - number, kRun - number % kRun, kShardStep}));
+    for (size_t i = 0; i < size; ++i) randoms[i] = {Random(), Random()};
     Session session;
     size_t taken = 0;
     {
@@ -198,7 +200,7 @@ std::vector<NamedSession> SessionTable::Create(const DatabaseName& database,
         slots[taken] = slot;
         slot->state = Slot::State::kHoldsSession;
         slot->multiplexed = what.multiplexed;
-        slot->random = {Random(), Random()};
+        slot->random = randoms[taken];
         slot->create_micros = slot->last_use_micros = now;
         slot->number = number + taken;
         slot->database = &record;
@@ -213,9 +215,9 @@ std::vector<NamedSession> SessionTable::Create(const DatabaseName& database,
     if (taken < size) chunk = std::make_unique<Slot[]>(kChunk);
     for (size_t i = 0; i < taken; ++i, ++number) {
       // Nobody frees it before it is in the list, for which this thread has the
-      // lock; until then its key does not change.
+      // lock. An index never changes.
       const SessionIdCodec::Id id =
-          codec_.Encode({.random = slots[i]->random, .slot = slots[i]->index});
+          codec_.Encode({.random = randoms[i], .slot = slots[i]->index});
       list.emplace_hint(list.end(), number, slots[i]);
       created.push_back(
           {SessionName(database, absl::string_view(id.data(), id.size())),
@@ -851,10 +853,10 @@ bool SessionTable::SweepStep(Shard& shard) {
 
 void SessionTable::Sweep() {
   // In turn, so that whoever waits for a shard has it after one step.
-  bool more = true;
-  while (more) {
-    more = false;
-    for (Shard& shard : shards_) more |= SweepStep(shard);
+  std::vector<Shard*> left;
+  for (Shard& shard : shards_) left.push_back(&shard);
+  while (!left.empty()) {
+    std::erase_if(left, [this](Shard* shard) { return !SweepStep(*shard); });
   }
 }
 

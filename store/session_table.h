@@ -47,8 +47,7 @@ struct SessionTableOptions {
 //    the database's mutex. A page token holds the last number that was seen, so
 //    that sessions may come and go between pages.
 //  * Its shard's timer wheel, with the deadline that it had when it went in;
-//  see
-//    there for why uses need not move it.
+//    see there for why uses need not move it.
 //
 // Death is decided by the clock alone, each time that a slot is read. Clearing
 // up is another matter: a thread takes ripe sessions off the wheels, a few

@@ -75,8 +75,11 @@ class LoadTest(unittest.TestCase):
                               sessions=1, beside="CreateSession",
                               beside_rate=20)
         self.assertGreater(result["beside_p99_us"], 0)
-        # One session before, and in one turn and the one that warms up.
-        self.assertEqual(self.alive(), before + 1 + 2 * 5)
+        made = self.alive() - before
+        # One session before, and in one turn and the one that warms up as many
+        # as were due.
+        self.assertGreater(made, 1)
+        self.assertLessEqual(made, 1 + 2 * 5)
 
     def test_an_error_fails_the_run(self):
         for flags, words in (

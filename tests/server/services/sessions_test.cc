@@ -532,7 +532,7 @@ TEST_P(SessionsTest, DatabaseWhoseSessionsNamesWouldBeTooLongIsInvalid) {
   const auto is_invalid =
       StatusIs(kInvalidArgument,
                AllOf(StartsWith("Invalid "),
-                     HasSubstr(" request: database must be at most 4054 ")));
+                     HasSubstr(" request: database must be at most 4038 ")));
   EXPECT_THAT(client().Create("", database), is_invalid);
   EXPECT_THAT(client().Create("multiplexed: true", database), is_invalid);
   EXPECT_THAT(client().BatchCreate(1, "", database), is_invalid);
