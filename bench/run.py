@@ -25,12 +25,12 @@ from hot_path import hot_path
 from report import Report, write
 from soak import soak
 
-FULL = Plan(rounds=15, few=4, seconds=0.3, clients=(1, 4, 16, 64),
+FULL = Plan(rounds=25, few=4, seconds=0.3, clients=(1, 4, 16, 64),
             cells=((1, 1), (16, 1), (64, 1), (1, 4), (16, 4), (64, 4)),
             store_sizes=(1_000, 100_000, 1_000_000, 10_000_000),
-            store_rounds=7, store_seconds=0.05, grown=10_000_000,
+            store_rounds=9, store_seconds=0.05, grown=10_000_000,
             listed=(1_000, 10_000, 100_000, 1_000_000), disturbed_seconds=3,
-            starts=20)
+            starts=40)
 QUICK = Plan(rounds=3, few=2, seconds=0.2, clients=(4, 16),
              cells=((16, 1), (64, 4)), store_sizes=(1_000, 1_000_000),
              store_rounds=3, store_seconds=0.03, grown=1_000_000,
