@@ -6,9 +6,10 @@
 
 namespace spanner_session_emulator {
 
-// From abseil's generator, with a seed of the system's for each thread. Good
-// enough that nobody meets a name by chance; not for what must be kept secret
-// from an attacker. A forked process goes on as its parent does. Thread-safe.
+// From abseil's generator, with a seed of 512 bits of the system's for each
+// thread: nobody guesses an id that was made of it. Abseil promises nothing
+// against an attacker who studies many, so it is not for keys. A forked process
+// goes on as its parent does. Thread-safe.
 uint64_t Random();
 
 }  // namespace spanner_session_emulator
