@@ -227,8 +227,12 @@ TEST(ReferenceTest, CommentsBecomeMarkdown) {
 //
 // An example:
 //
-//   make {"a": "*"} \
+//   curl {"a": "*"} \
 //     thing
+//
+// and a form:
+//
+//   things/*
 //
 // and a list:
 //
@@ -243,9 +247,15 @@ A thing, with \*stars\*, &lt;tags>, \[brackets\] and \#signs; `*code* <p>
 
 An example:
 
-```
-make {"a": "*"} \
+```sh
+curl {"a": "*"} \
   thing
+```
+
+and a form:
+
+```text
+things/*
 ```
 
 and a list:

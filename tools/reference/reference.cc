@@ -336,7 +336,8 @@ class Writer {
       };
       absl::StrAppend(&out, "\n");
       if (IsExample(paragraph)) {
-        append("```");
+        append(absl::StartsWith(paragraph.front(), "  curl ") ? "```sh"
+                                                              : "```text");
         for (const std::string& line : paragraph) {
           append(absl::StripPrefix(line, "  "));
         }

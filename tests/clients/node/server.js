@@ -78,4 +78,4 @@ async function withServer(flags, body, cwd) {
   }
 }
 
-module.exports = {withServer};
+module.exports = {startServer, withServer};
