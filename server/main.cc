@@ -26,13 +26,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "google/protobuf/stubs/logging.h"
 #include "grpc/support/log.h"
+#include "server/configuration.h"
 #include "server/emulator.h"
 #include "server/healthcheck.h"
 #include "server/transport/files.h"
@@ -40,24 +40,7 @@
 #include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
 
-namespace spanner_session_emulator {
-
-// The value of a flag that --help does not show.
-struct Secret {
-  std::string text;
-};
-
-bool AbslParseFlag(absl::string_view text, Secret* secret, std::string*) {
-  secret->text = std::string(text);
-  return true;
-}
-
-std::string AbslUnparseFlag(const Secret& secret) {
-  return secret.text.empty() ? "" : "(hidden)";
-}
-
-}  // namespace spanner_session_emulator
-
+// Each flag has its place in kFlagGroups, below, and in docs/configuration.md.
 ABSL_FLAG(std::string, hostname, "localhost",
           "host name or address whose addresses are all listened on");
 ABSL_FLAG(int, grpc_port, 9010, "gRPC port; 0: any free port");
@@ -118,7 +101,7 @@ ABSL_FLAG(std::string, script, "",
 ABSL_FLAG(int64_t, journal_bytes, int64_t{64} << 20,
           "how many bytes the journal, the record of the calls of Spanner's "
           "API, may hold, at least 4096; 0: there is no journal");
-ABSL_FLAG(spanner_session_emulator::Secret, control_token, {},
+ABSL_FLAG(spanner_session_emulator::SecretFlag, control_token, {},
           "what callers of the control API need, as `authorization: Bearer`; "
           "empty: nothing");
 ABSL_FLAG(bool, log_requests, false,
@@ -133,6 +116,32 @@ ABSL_FLAG(bool, healthcheck, false,
 
 namespace spanner_session_emulator {
 namespace {
+
+constexpr char kAbout[] =
+    "A local server that speaks Google Cloud Spanner's API as far as sessions "
+    "reach.";
+
+// As --help shows the flags.
+const std::vector<FlagGroup>& FlagGroups() {
+  static const auto* const groups = new std::vector<FlagGroup>{
+      {"Listening",
+       {"hostname", "grpc_port", "http_port", "http_cors_origin",
+        "http_idle_timeout", "http_header_timeout", "http_body_timeout"}},
+      {"TLS and endpoints",
+       {"tls_self_signed", "tls_cert", "tls_key", "tls_client_ca", "tls_ca",
+        "location"}},
+      {"Sessions",
+       {"session_idle_ttl", "session_max_age", "multiplexed_session_max_age",
+        "max_sessions", "max_sessions_per_batch", "get_session_counts_as_use"}},
+      {"Databases", {"databases"}},
+      {"Who may call", {"auth_policy", "control_token"}},
+      {"What calls get", {"script"}},
+      {"Journal and log", {"journal_bytes", "log_requests"}},
+      {"For whoever starts it",
+       {"port_file", "exit_on_stdin_close", "healthcheck"}},
+  };
+  return *groups;
+}
 
 // What Testcontainers and others wait for.
 constexpr char kReadyLine[] = "Cloud Spanner emulator running.\n";
@@ -221,10 +230,6 @@ void EndProcessAfter(absl::Duration time) {
 }
 
 int Run() {
-  if (!absl::GetFlag(FLAGS_tls_ca).empty()) {
-    return Fail(absl::InvalidArgumentError(
-        "tls_ca is for --healthcheck only: did you mean tls_client_ca?"));
-  }
   // Blocked before any thread starts, so that only sigwait() sees them.
   sigset_t stop_signals;
   sigemptyset(&stop_signals);
@@ -297,6 +302,10 @@ int Run() {
 int HealthcheckMode() {
   // What gRPC would say about a failure is in its status.
   gpr_set_log_function([](gpr_log_func_args*) {});
+  if (absl::GetFlag(FLAGS_grpc_port) == 0) {
+    return Fail(absl::InvalidArgumentError(
+        "--healthcheck needs to know --grpc_port, but it is 0, for any"));
+  }
   const absl::Status status =
       CheckHealth(absl::GetFlag(FLAGS_hostname), absl::GetFlag(FLAGS_grpc_port),
                   {.ca = absl::GetFlag(FLAGS_tls_ca),
@@ -310,23 +319,47 @@ int Main(int argc, char** argv) {
   // Debian builds abseil so that every lock of gRPC goes through a graph of all
   // locks, which has a lock of its own: a tenth of a call's time.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  absl::SetProgramUsageMessage(
-      "A local server that speaks Google Cloud Spanner's API as far as "
-      "sessions reach.\nUsage: spanner_session_emulator [flags]");
+  absl::SetProgramUsageMessage(kAbout);
   absl::FlagsUsageConfig config;
   config.version_string = [] {
     return absl::StrCat("spanner_session_emulator ", kVersion, "\n");
   };
-  // --help shows the flags of this file only.
-  config.contains_help_flags =
-      config.contains_helpshort_flags = [](absl::string_view file) {
-        return absl::EndsWith(file, "server/main.cc");
-      };
   absl::SetFlagsUsageConfig(config);
-  const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
+
+  const FlagMap flags = FlagsOfFile("server/main.cc");
+  std::vector<char*> arguments(argv, argv + argc);
+  // Before anything can be wrong.
+  if (HasFlag("help", arguments)) {
+    std::cout << HelpText(kAbout, flags, FlagGroups());
+    return EXIT_SUCCESS;
+  }
+  if (HasFlag("version", arguments)) {
+    std::cout << config.version_string();
+    return EXIT_SUCCESS;
+  }
+  auto flag_file = SetFlagsFromEnvironment(flags, environ);
+  if (!flag_file.ok()) return Fail(flag_file.status());
+  auto flag_files = TakeFlagFiles(arguments);
+  if (!flag_files.ok()) return Fail(flag_files.status());
+  if (flag_files->empty() && !flag_file->empty()) {
+    flag_files->push_back(*std::move(flag_file));
+  }
+  for (const std::string& path : *flag_files) {
+    if (absl::Status s = SetFlagsFromFile(flags, path); !s.ok()) return Fail(s);
+  }
+  const std::string shared_tls_ca = absl::GetFlag(FLAGS_tls_ca);
+
+  const std::vector<char*> rest = absl::ParseCommandLine(
+      static_cast<int>(arguments.size()), arguments.data());
   if (rest.size() > 1) {
     return Fail(absl::InvalidArgumentError(
         absl::StrCat("unexpected argument \"", rest[1], "\": see --help")));
+  }
+  // Server and health check have the same environment and file of flags.
+  if (!absl::GetFlag(FLAGS_healthcheck) &&
+      absl::GetFlag(FLAGS_tls_ca) != shared_tls_ca) {
+    return Fail(absl::InvalidArgumentError(
+        "tls_ca is for --healthcheck only: did you mean tls_client_ca?"));
   }
   return absl::GetFlag(FLAGS_healthcheck) ? HealthcheckMode() : Run();
 }

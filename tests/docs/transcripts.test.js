@@ -98,7 +98,7 @@ async function follow(steps, cwd) {
     await server?.stop();
     server = null;
     server = await startServer(flags, cwd);
-    await shell.run(`${PROGRAM}() { '${BINARY}' "$@" --grpc_port=${server.port}; }`);
+    await shell.run(`${PROGRAM}() { '${BINARY}' --grpc_port=${server.port} "$@"; }`);
   }
   try {
     if (!steps[0].flags) await start([]);

@@ -10,6 +10,7 @@ ABSEIL_PACKAGES = {
         "flat_hash_set",
     ],
     "absl/flags": [
+        "commandlineflag",
         "config",
         "flag",
         "marshalling",

@@ -11,10 +11,12 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <optional>
 #include <ostream>
 #include <regex>
+#include <set>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -595,27 +597,149 @@ TEST(InformationTest, Version) {
   EXPECT_EQ(ended.err, "");
 }
 
-TEST(InformationTest, HelpListsEveryFlagAndNoOther) {
+// What --help lists, in its order.
+std::vector<std::string> FlagsOfHelp() {
   const Ended ended({"--help"});
+  EXPECT_EQ(ended.code, 0);
   EXPECT_EQ(ended.err, "");
   std::vector<std::string> flags;
   for (const std::string& line : Lines(ended.out)) {
     std::smatch match;
-    if (std::regex_search(line, match, std::regex("^ +--(\\w+) \\("))) {
+    if (std::regex_search(line, match, std::regex("^ +--(\\w+)( \\(|$)"))) {
       flags.push_back(match[1]);
     }
   }
-  EXPECT_THAT(
-      flags,
-      ::testing::UnorderedElementsAre(
-          "hostname", "grpc_port", "http_port", "http_cors_origin",
-          "http_idle_timeout", "http_header_timeout", "http_body_timeout",
-          "tls_cert", "tls_key", "tls_self_signed", "tls_client_ca", "tls_ca",
-          "location", "session_idle_ttl", "session_max_age",
-          "multiplexed_session_max_age", "max_sessions",
-          "max_sessions_per_batch", "get_session_counts_as_use", "databases",
-          "auth_policy", "script", "journal_bytes", "control_token",
-          "log_requests", "port_file", "exit_on_stdin_close", "healthcheck"));
+  return flags;
+}
+
+TEST(InformationTest, HelpHasEveryFlagInOneGroup) {
+  const std::vector<std::string> flags = FlagsOfHelp();
+  EXPECT_THAT(flags, ::testing::SizeIs(::testing::Ge(28)));
+  EXPECT_THAT(std::set<std::string>(flags.begin(), flags.end()),
+              SizeIs(flags.size()));
+  const std::string text = Ended({"--help"}).out;
+  EXPECT_THAT(text, HasSubstr("\nListening\n"));
+  EXPECT_THAT(text, Not(HasSubstr("\nOthers\n")));
+  for (const std::string& line : Lines(text)) EXPECT_LE(line.size(), 100);
+}
+
+TEST(InformationTest, TheDocumentationHasTheSameFlags) {
+  std::vector<std::string> documented;
+  for (const std::string& line : Lines(ReadFile("docs/configuration.md"))) {
+    if (!absl::StartsWith(line, "| `--")) continue;
+    const std::string cell = line.substr(0, line.find('|', 1));
+    static const std::regex name("--(\\w+)");
+    for (std::sregex_iterator it(cell.begin(), cell.end(), name), end;
+         it != end; ++it) {
+      documented.push_back((*it)[1]);
+    }
+  }
+  std::vector<std::string> flags = FlagsOfHelp();
+  // Those that are the program's whatever its flags.
+  for (const char* name : {"flagfile", "version", "help"}) {
+    flags.push_back(name);
+  }
+  EXPECT_THAT(documented, ::testing::UnorderedElementsAreArray(flags));
+}
+
+// A bad environment must not keep anybody from looking up what is right.
+TEST(InformationTest, NeedsNoEnvironment) {
+  Subprocess::Options options;
+  options.environment = {{"SPANNER_SESSION_EMULATOR_NOPE", "1"},
+                         {"SPANNER_SESSION_EMULATOR_CONTROL_TOKEN", "SECRET"},
+                         {"SPANNER_SESSION_EMULATOR_FLAGFILE", "/no/such"}};
+  for (const char* flag : {"--help", "--version"}) {
+    const Ended ended({flag}, Subprocess::kBound, options);
+    EXPECT_EQ(ended.code, 0);
+    EXPECT_EQ(ended.err, "");
+    EXPECT_THAT(ended.out, Not(HasSubstr("SECRET")));
+  }
+}
+
+Subprocess::Options Environment(
+    std::map<std::string, std::string> environment) {
+  Subprocess::Options options;
+  for (auto& [name, value] : environment) {
+    options.environment["SPANNER_SESSION_EMULATOR_" + name] = value;
+  }
+  return options;
+}
+
+TEST(EnvironmentTest, CommandLineBeatsFlagFileBeatsEnvironment) {
+  const std::string path = FreshPath();
+  std::ofstream(path) << "# Limits.\n--max_sessions=2\n--journal_bytes=0\n";
+  const auto error = [&](Flags flags,
+                         std::map<std::string, std::string> environment) {
+    flags.push_back("--grpc_port=0");
+    return Ended(flags, Subprocess::kBound, Environment(std::move(environment)))
+        .err;
+  };
+  // Which one counts is seen by the value that is wrong.
+  EXPECT_THAT(error({}, {{"MAX_SESSIONS", "-1"}}),
+              HasSubstr("max_sessions must be greater than 0, but is -1"));
+  const std::string wrong = FreshPath();
+  std::ofstream(wrong) << "--max_sessions=-2\n";
+  EXPECT_THAT(error({"--flagfile=" + wrong}, {{"MAX_SESSIONS", "-1"}}),
+              HasSubstr("but is -2"));
+  EXPECT_THAT(error({}, {{"MAX_SESSIONS", "-1"}, {"FLAGFILE", wrong}}),
+              HasSubstr("but is -2"));
+  EXPECT_THAT(error({"--max_sessions=-3", "--flagfile=" + wrong}, {}),
+              HasSubstr("but is -3"));
+  // One flag file on the command line is instead of that of the environment.
+  Server server({"--flagfile=" + path},
+                Environment({{"MAX_SESSIONS", "-1"}, {"FLAGFILE", wrong}}));
+  ExpectAnswers(server.Channel());
+  std::remove(path.c_str());
+  std::remove(wrong.c_str());
+}
+
+TEST(EnvironmentTest, MistakesAreOneClearLine) {
+  ExpectFailed(
+      Ended({}, Subprocess::kBound, Environment({{"GRPC_PROT", "1"}})),
+      "error: the environment variable SPANNER_SESSION_EMULATOR_GRPC_PROT is "
+      "of no flag: did you mean SPANNER_SESSION_EMULATOR_GRPC_PORT?");
+  ExpectFailed(
+      Ended({}, Subprocess::kBound, Environment({{"GRPC_PORT", "x"}})),
+      "error: the environment variable SPANNER_SESSION_EMULATOR_GRPC_PORT must "
+      "be a whole number, but is \"x\"");
+  ExpectFailed(Ended({"--flagfile=/no/such"}),
+               "error: --flagfile: cannot read /no/such: No such file or "
+               "directory");
+}
+
+TEST(EnvironmentTest, ControlToken) {
+  Server server({}, Environment({{"CONTROL_TOKEN", "SECRET"}}));
+  EXPECT_THAT(server.process().err(), HasSubstr(" control_token=true"));
+  EXPECT_THAT(server.process().err(), Not(HasSubstr("SECRET")));
+}
+
+// As in a container, where both have the same environment.
+TEST(EnvironmentTest, HealthcheckHasTheServersSettings) {
+  const std::string folder = FreshPath();
+  Server server(
+      {}, Environment({{"HOSTNAME", "0.0.0.0"}, {"TLS_SELF_SIGNED", folder}}));
+  const std::string port = absl::StrCat(server.port());
+  EXPECT_EQ(Ended({"--healthcheck"}, Subprocess::kBound,
+                  Environment({{"HOSTNAME", "0.0.0.0"},
+                               {"TLS_SELF_SIGNED", folder},
+                               {"GRPC_PORT", port}}))
+                .code,
+            0);
+  const std::map<std::string, std::string> tls = {
+      {"TLS_CERT", folder + "/cert.pem"},
+      {"TLS_KEY", folder + "/key.pem"},
+      {"TLS_CA", folder + "/ca.pem"}};
+  Server other({}, Environment(tls));
+  std::map<std::string, std::string> check = tls;
+  check["GRPC_PORT"] = absl::StrCat(other.port());
+  EXPECT_EQ(
+      Ended({"--healthcheck"}, Subprocess::kBound, Environment(check)).code, 0);
+}
+
+TEST(HealthcheckTest, NeedsThePort) {
+  ExpectFailed(Ended({"--healthcheck", "--grpc_port=0"}),
+               "error: --healthcheck needs to know --grpc_port, but it is 0, "
+               "for any");
 }
 
 TEST(HealthcheckTest, OfALiveServer) {
