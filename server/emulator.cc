@@ -22,6 +22,7 @@
 #include "server/call/errors.h"
 #include "server/call/method.h"
 #include "server/call/pipeline.h"
+#include "server/call/trace_context.h"
 #include "server/message_text.h"
 #include "server/mock/fault_registry.h"
 #include "server/mock/journal.h"
@@ -245,6 +246,11 @@ std::string CallLine(const Call& call, const absl::Status& status,
                    " peer=", Quoted(call.context().Peer()));
   if (!call.resource().empty()) {
     absl::StrAppend(&line, " resource=", Quoted(call.resource()));
+  }
+  const auto trace_parent = call.context().Header(kTraceParentHeader);
+  const auto trace = ParseTraceParent(trace_parent.value_or(""));
+  if (trace.has_value()) {
+    absl::StrAppend(&line, " trace_id=", trace->trace_id);
   }
   if (!status.ok()) {
     absl::StrAppend(&line, " message=", Quoted(status.message()));

@@ -68,6 +68,10 @@ JournalCalls& JournalCalls::WithHeader(absl::string_view name,
              value);
 }
 
+JournalCalls& JournalCalls::InTrace(absl::string_view trace_id) {
+  return Add("trace_id = ", trace_id);
+}
+
 JournalCalls& JournalCalls::AnsweredBy(absl::string_view stub_name) {
   return Add("stub = ", stub_name);
 }

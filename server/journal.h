@@ -56,6 +56,9 @@ class JournalCalls {
   // It had this header with this value; one of those in kJournalHeaders, as no
   // others are kept.
   JournalCalls& WithHeader(absl::string_view name, absl::string_view value);
+  // Its client says, in the header `traceparent`, that it is of this trace: 32
+  // hexadecimal digits in lower case.
+  JournalCalls& InTrace(absl::string_view trace_id);
   // This stub has answered it: `stubs/mine`.
   JournalCalls& AnsweredBy(absl::string_view stub_name);
   // This fault was applied to it: `faults/mine`.

@@ -28,6 +28,10 @@ JournalRecord::JournalRecord(const JournalCall& call, size_t max_request_bytes)
                (has_session ? 0 : call.session.size()) +
                (has_database ? 0 : call.database.size());
   for (size_t i = 0; i < headers.size(); ++i) {
+    if (kJournalHeaders[i] == kTraceStateHeader &&
+        !headers[i - 1].has_value()) {
+      continue;
+    }
     headers[i] = call.header(kJournalHeaders[i]);
     if (!headers[i].has_value()) continue;
     if (kJournalHeaders[i] == "authorization") headers[i] = kRedacted;
@@ -116,6 +120,12 @@ std::optional<absl::string_view> JournalEntry::header(
       record_->headers_[it - kJournalHeaders.begin()];
   if (part.offset == JournalRecord::Part::kNone) return std::nullopt;
   return record_->View(part);
+}
+
+std::optional<TraceContext> JournalEntry::trace() const {
+  const auto value = header(kTraceParentHeader);
+  if (!value.has_value()) return std::nullopt;
+  return ParseTraceParent(*value);
 }
 
 size_t JournalEntry::bytes() const {

@@ -18,14 +18,16 @@
 #include "absl/time/time.h"
 #include "google/protobuf/message.h"
 #include "server/call/call.h"
+#include "server/call/trace_context.h"
 
 namespace spanner_session_emulator {
 
 // The headers that are kept, in lower case.
-inline constexpr std::array<absl::string_view, 8> kJournalHeaders = {
+inline constexpr std::array<absl::string_view, 9> kJournalHeaders = {
     "authorization",  // Without its text.
     "google-cloud-resource-prefix",
-    "traceparent",
+    kTraceParentHeader,
+    kTraceStateHeader,  // Means nothing without the one before.
     "user-agent",
     "x-goog-api-client",
     "x-goog-request-params",
@@ -143,6 +145,9 @@ class JournalEntry {
   // Names and values, in the order of the names.
   std::vector<std::pair<absl::string_view, absl::string_view>> headers() const;
   std::optional<absl::string_view> header(absl::string_view name) const;
+  // What the client says of its trace; nothing if it says nothing that makes
+  // sense.
+  std::optional<TraceContext> trace() const;
 
   // The bytes that came; empty if they were omitted.
   absl::string_view request_bytes() const {

@@ -183,6 +183,18 @@ std::string CheckProblem(const std::string& value, bool) {
   return CheckOneOf(std::array{"MALFORMED", "UNKNOWN_METHOD"}, value);
 }
 
+std::string CheckTraceId(const std::string& value, bool) {
+  return value.empty() || IsTraceId(value)
+             ? ""
+             : "32 hexadecimal digits in lower case";
+}
+
+std::string CheckSpanId(const std::string& value, bool) {
+  return value.empty() || IsSpanId(value)
+             ? ""
+             : "16 hexadecimal digits in lower case";
+}
+
 struct TextField {
   absl::string_view name;
   Colon colon;
@@ -241,6 +253,18 @@ const std::vector<TextField>& TextFields() {
        }},
       {"peer", Colon::kPrefix,
        [](JournalFacts& facts) { return OneText(facts.entry().peer()); }},
+      {"trace_id", Colon::kNothing,
+       [](JournalFacts& facts) {
+         const auto trace = facts.entry().trace();
+         return OneText(trace.has_value() ? trace->trace_id : "");
+       },
+       CheckTraceId},
+      {"span_id", Colon::kNothing,
+       [](JournalFacts& facts) {
+         const auto trace = facts.entry().trace();
+         return OneText(trace.has_value() ? trace->span_id : "");
+       },
+       CheckSpanId},
   };
   return *fields;
 }

@@ -113,6 +113,11 @@ void Fill(const JournalEntry& entry, CallProtocol reader,
   for (const auto& [name, value] : entry.headers()) {
     (*out.mutable_headers())[std::string(name)] = Text(value);
   }
+  if (const auto trace = entry.trace(); trace.has_value()) {
+    out.set_trace_id(std::string(trace->trace_id));
+    out.set_span_id(std::string(trace->span_id));
+    out.set_trace_sampled(trace->sampled);
+  }
   out.set_database(std::string(entry.database()));
   out.set_session(std::string(entry.session()));
   out.set_peer(Text(entry.peer()));

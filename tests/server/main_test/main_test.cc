@@ -1029,6 +1029,25 @@ TEST(LogRequestsTest, OneLineForEveryCall) {
                                    "Check status=OK micros="));
 }
 
+TEST(LogRequestsTest, NamesTheTrace) {
+  const Poller poller;
+  Server server({"--log_requests"});
+  const auto stub = Health::NewStub(server.Channel());
+  for (const char* parent :
+       {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "00-1"}) {
+    const auto context = Context();
+    context->AddMetadata("traceparent", parent);
+    HealthCheckResponse response;
+    EXPECT_TRUE(
+        stub->Check(context.get(), HealthCheckRequest(), &response).ok());
+  }
+  const std::vector<std::string> calls = CallLines(server);
+  ASSERT_THAT(calls, SizeIs(2));
+  EXPECT_THAT(calls[0],
+              HasSubstr(" trace_id=4bf92f3577b34da6a3ce929d0e0e4736"));
+  EXPECT_THAT(calls[1], Not(HasSubstr("trace_id")));
+}
+
 TEST(LogRequestsTest, EscapesUnknownMethods) {
   const Poller poller;
   Server server({"--log_requests"});

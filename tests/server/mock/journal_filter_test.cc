@@ -83,6 +83,27 @@ TEST_F(JournalFilterTest, DatabaseAndSessionLieInAScope) {
   EXPECT_THAT(Matching("session = \"\""), ElementsAre(2));
 }
 
+TEST_F(JournalFilterTest, TraceAndSpan) {
+  constexpr char kTrace[] = "4bf92f3577b34da6a3ce929d0e0e4736";
+  constexpr char kSpan[] = "00f067aa0ba902b7";
+  const auto call = [](const std::string& traceparent) {
+    return TestCall{.headers = {{"traceparent", traceparent}}};
+  };
+  Record(journal_, call(absl::StrCat("00-", kTrace, "-", kSpan, "-01")));
+  Record(journal_, call(absl::StrCat("00-", kTrace, "-00f067aa0ba902b8-00")));
+  Record(journal_, call(absl::StrCat("ff-", kTrace, "-", kSpan, "-01")));
+  Record(journal_, {});
+  EXPECT_THAT(Matching(absl::StrCat("trace_id = ", kTrace)), ElementsAre(1, 2));
+  EXPECT_THAT(Matching(absl::StrCat("span_id = ", kSpan)), ElementsAre(1));
+  EXPECT_THAT(Matching("trace_id:*"), ElementsAre(1, 2));
+  EXPECT_THAT(Matching("trace_id = \"\""), ElementsAre(3, 4));
+  EXPECT_THAT(Matching("headers.traceparent:*"), ElementsAre(1, 2, 3));
+  EXPECT_THAT(Problem("trace_id = 4BF92F"),
+              HasSubstr("expected 32 hexadecimal digits in lower case"));
+  EXPECT_THAT(Problem("span_id = 1"),
+              HasSubstr("expected 16 hexadecimal digits in lower case"));
+}
+
 TEST_F(JournalFilterTest, StatusAndState) {
   Record(journal_, {}, {.status = absl::AbortedError("x")});
   Record(journal_, {});

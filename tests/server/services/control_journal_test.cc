@@ -420,6 +420,35 @@ TEST_P(JournalServiceTest, HeadersAreKeptAndTokensAreNot) {
 
 // ---- What is in the journal, and what is not.
 
+// https://www.w3.org/TR/trace-context/
+TEST_P(JournalServiceTest, TheTraceOfACallIsThere) {
+  constexpr char kTrace[] = "4bf92f3577b34da6a3ce929d0e0e4736";
+  const auto get = [&](const Metadata& metadata) {
+    SpannerClient client(MakeCaller(*emulator_, GetParam(), metadata));
+    EXPECT_THAT(client.Get(session_), IsOk());
+    return Last();
+  };
+  const std::string parent =
+      absl::StrCat("00-", kTrace, "-00f067aa0ba902b7-01");
+  const Entry traced = get({{"traceparent", parent}, {"tracestate", "a=1"}});
+  EXPECT_EQ(traced.trace_id(), kTrace);
+  EXPECT_EQ(traced.span_id(), "00f067aa0ba902b7");
+  EXPECT_TRUE(traced.trace_sampled());
+  EXPECT_EQ(traced.headers().at("traceparent"), parent);
+  EXPECT_EQ(traced.headers().at("tracestate"), "a=1");
+
+  const Entry malformed = get({{"traceparent", "00-1"}});
+  EXPECT_EQ(malformed.trace_id(), "");
+  EXPECT_EQ(malformed.span_id(), "");
+  EXPECT_EQ(malformed.headers().at("traceparent"), "00-1");
+  // It is to be ignored where it stands alone.
+  const Entry alone = get({{"tracestate", "a=1"}});
+  EXPECT_FALSE(alone.headers().contains("tracestate"));
+
+  EXPECT_EQ(Count(absl::StrCat("trace_id = ", kTrace)).value_or(-1), 1);
+  EXPECT_EQ(emulator_->journal().Count(AllCalls().InTrace(kTrace)), 1);
+}
+
 TEST_P(JournalServiceTest, OnlyCallsOfGooglesApiAreThere) {
   const int64_t last = Stats().last_number();
   EXPECT_THAT(List(""), IsOk());
