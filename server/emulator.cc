@@ -24,6 +24,7 @@
 #include "server/call/pipeline.h"
 #include "server/call/trace_context.h"
 #include "server/message_text.h"
+#include "server/metrics.h"
 #include "server/mock/fault_registry.h"
 #include "server/mock/journal.h"
 #include "server/mock/journal_recorder.h"
@@ -31,6 +32,7 @@
 #include "server/mock/stub.h"
 #include "server/mock/stub_registry.h"
 #include "server/mock/waits.h"
+#include "server/prometheus_text.h"
 #include "server/services/control.h"
 #include "server/services/execution.h"
 #include "server/services/health.h"
@@ -259,7 +261,8 @@ std::string CallLine(const Call& call, const absl::Status& status,
 }
 
 // What HTTP serves beside the API.
-void AddPages(const Health& health, RestService& rest) {
+void AddPages(const Health& health, const MetricsSources& metrics,
+              RestService& rest) {
   const auto page = [](int status, absl::string_view key,
                        absl::string_view value) {
     return HttpResponse{
@@ -273,6 +276,12 @@ void AddPages(const Health& health, RestService& rest) {
   rest.AddPage("/readyz", [page, &health](const HttpRequest&) {
     return health.serving() ? page(200, "status", "ready")
                             : page(503, "status", "shutting down");
+  });
+  rest.AddPage("/metrics", [metrics](const HttpRequest&) {
+    return HttpResponse{
+        .status = 200,
+        .headers = {{"Content-Type", PrometheusText::kContentType}},
+        .body = MetricsText(metrics)};
   });
   rest.AddPage("/version", [page](const HttpRequest&) {
     return page(200, "version", kVersion);
@@ -354,7 +363,8 @@ class Emulator::Impl {
         journal_(clock_.get(), options_.journal_bytes),
         recorder_(&journal_),
         pipeline_(MakeObserver(options_), &auth_, std::move(check_endpoint),
-                  &faults_, journal_.active() ? &recorder_ : nullptr) {
+                  &faults_, journal_.active() ? &recorder_ : nullptr,
+                  &unknown_calls_) {
     AddSpannerMethods(Unimplemented(resources_), methods_);
     AddSessionMethods(
         resources_,
@@ -522,7 +532,15 @@ class Emulator::Impl {
     std::call_once(rest_once_, [this] {
       AllMethods();
       rest_ = MakeRest();
-      AddPages(health_, *rest_);
+      AddPages(health_,
+               {.methods = &methods_,
+                .unknown_calls = &unknown_calls_,
+                .open_calls = &open_calls_,
+                .store = &store_,
+                .stubs = &stubs_,
+                .faults = &faults_,
+                .journal = &journal_},
+               *rest_);
     });
     return *rest_;
   }
@@ -567,10 +585,12 @@ class Emulator::Impl {
             [this](const HttpRequest& request) {
               return RestFor(request).Handle(request);
             },
-        // The control API looks at many sessions in one call.
+        // The control API looks at many sessions in one call, metrics at all
+        // databases.
         .is_slow =
             [](const HttpRequest& request) {
-              return absl::StrContains(request.target, "/emulator/v1/");
+              return absl::StrContains(request.target, "/emulator/v1/") ||
+                     absl::StartsWith(request.target, "/metrics");
             },
         .on_problem =
             [this](HttpProblem problem, const HttpRequest& request) {
@@ -647,6 +667,7 @@ class Emulator::Impl {
   Journal journal_;
   JournalRecorder recorder_;
   Waits journal_waits_;
+  CallMeter unknown_calls_;
   const Pipeline pipeline_;
   OpenCalls open_calls_;
 

@@ -920,6 +920,39 @@ std::vector<DatabaseCounts> SessionTable::CountsByDatabase(const Scope& scope) {
   return all;
 }
 
+SessionTable::Figures SessionTable::figures(size_t most) {
+  struct Living {
+    const Database* database;
+    std::array<int64_t, 2> count;
+    int64_t total() const { return count[0] + count[1]; }
+  };
+  Figures figures;
+  std::vector<Living> living;
+  for (const Database* database : DatabasesOf(Scope())) {
+    const SessionCounts::Kind regular = database->counters[0].Read();
+    const SessionCounts::Kind multiplexed = database->counters[1].Read();
+    figures.total.regular += regular;
+    figures.total.multiplexed += multiplexed;
+    const Living one = {.database = database,
+                        .count = {regular.live, multiplexed.live}};
+    if (one.total() > 0) living.push_back(one);
+  }
+  const size_t size = std::min(most, living.size());
+  std::partial_sort(living.begin(),
+                    living.begin() + static_cast<ptrdiff_t>(size), living.end(),
+                    [](const Living& a, const Living& b) {
+                      return std::pair(-a.total(), a.database->ordinal) <
+                             std::pair(-b.total(), b.database->ordinal);
+                    });
+  for (size_t i = 0; i < size; ++i) {
+    figures.largest.push_back({.name = living[i].database->name,
+                               .regular = living[i].count[0],
+                               .multiplexed = living[i].count[1]});
+  }
+  figures.transactions = transaction_environment_.figures();
+  return figures;
+}
+
 void SessionTable::ResetCounts(const Scope& scope) {
   // Those that have died by now did so before.
   Sweep();

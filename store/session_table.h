@@ -127,6 +127,25 @@ class SessionTable final : public SessionStore {
   // How many creators are known, those of the remembered included. For the
   // same.
   size_t creators() { return creators_.size(); }
+  // What there is and was, from the first on: whatever ResetCounts() was told.
+  // Nothing is cleared up for it, so that the dead may count as living for
+  // kSweepInterval. For metrics: cost grows with the number of databases only,
+  // and holds up nobody.
+  struct Figures {
+    SessionCounts total;
+    // Of the databases with the most living sessions, the most first. With
+    // equally many, that which was used first.
+    struct Database {
+      DatabaseName name;
+      int64_t regular = 0;
+      int64_t multiplexed = 0;
+    };
+    std::vector<Database> largest;
+    TransactionFigures transactions;
+  };
+  // `most`: of so many databases at the most.
+  Figures figures(size_t most);
+
   // How many sessions have begun a transaction, the dead that are not cleared
   // up included. For the same.
   size_t sessions_with_transactions();

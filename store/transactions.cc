@@ -33,6 +33,18 @@ int64_t CommitClock::StrongReadMicros() const {
 TransactionEnvironment::TransactionEnvironment(const Clock* clock)
     : commit_clock(clock), codec(Random()) {}
 
+TransactionFigures TransactionEnvironment::figures() const {
+  // Ends before beginnings, so that none seems to end that never began.
+  TransactionFigures figures = {.committed = committed,
+                                .rolled_back = rolled_back,
+                                .aborted = aborted,
+                                .replaced = replaced};
+  for (size_t kind = 0; kind < begun.size(); ++kind) {
+    figures.begun[kind] = begun[kind];
+  }
+  return figures;
+}
+
 std::string SessionTransactions::IdOf(const Transaction& transaction) const {
   return Text(environment_->codec.Encode(
       {.random = {transaction.nonce, tag_}, .slot = transaction.number}));
@@ -145,6 +157,7 @@ SessionTransactions::Transaction& SessionTransactions::Add(
   by_number_[transaction.number] = std::prev(list.end());
   MoveTo(writes ? kOpenList : kReadOnlyList, transaction);
 
+  ++environment_->begun[static_cast<size_t>(transaction.kind)];
   grant.id = IdOf(transaction);
   grant.kind = transaction.kind;
   grant.begun = true;
@@ -345,6 +358,8 @@ Problem SessionTransactions::CommitSingleUse(const TransactionOptions& options,
   if (options.kind != TransactionKind::kReadWrite) {
     return Problem::kNoCommitNorRollback;
   }
+  ++environment_->begun[static_cast<size_t>(TransactionKind::kReadWrite)];
+  ++environment_->committed;
   grant.commit_timestamp =
       absl::FromUnixMicros(environment_->commit_clock.NextMicros());
   grant.mutation_count = call.mutation_count;
@@ -394,6 +409,22 @@ size_t SessionTransactions::AbortAll() {
 void SessionTransactions::End(Transaction& transaction, State state) {
   transaction.state = state;
   transaction.replays = nullptr;
+  switch (state) {
+    case State::kOpen:
+      break;
+    case State::kCommitted:
+      ++environment_->committed;
+      break;
+    case State::kRolledBack:
+      ++environment_->rolled_back;
+      break;
+    case State::kAborted:
+      ++environment_->aborted;
+      break;
+    case State::kReplaced:
+      ++environment_->replaced;
+      break;
+  }
   MoveTo(kEndedList, transaction);
 }
 

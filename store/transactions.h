@@ -193,11 +193,31 @@ struct TransactionLimits {
   size_t replays;
 };
 
+// How many transactions there were, in all sessions, from the first on. Those
+// that end with their sessions, or are forgotten while they are open, end in no
+// counted way.
+struct TransactionFigures {
+  // By TransactionKind. A commit that brings its own transaction begins one.
+  std::array<int64_t, 3> begun = {};
+  int64_t committed = 0;
+  int64_t rolled_back = 0;
+  int64_t aborted = 0;
+  int64_t replaced = 0;  // By the next one in a regular session.
+};
+
 // What all sessions' transactions share.
 struct TransactionEnvironment {
   explicit TransactionEnvironment(const Clock* clock);
 
+  TransactionFigures figures() const;
+
   CommitClock commit_clock;
+  // What TransactionFigures says.
+  std::array<std::atomic<int64_t>, 3> begun = {};
+  std::atomic<int64_t> committed{0};
+  std::atomic<int64_t> rolled_back{0};
+  std::atomic<int64_t> aborted{0};
+  std::atomic<int64_t> replaced{0};
   const SessionIdCodec codec;  // Of the ids of transactions, and of tokens.
   // A regular session runs one read-write transaction; a few of those before it
   // may still be asked for.

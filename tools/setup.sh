@@ -10,7 +10,7 @@ packages="
   ca-certificates curl g++
   libabsl-dev libbenchmark-dev libboost-dev libfmt-dev libgmock-dev
   libgrpc++-dev libgtest-dev libprotobuf-dev libre2-dev libspdlog-dev libssl-dev
-  protobuf-compiler protobuf-compiler-grpc zlib1g-dev"
+  prometheus protobuf-compiler protobuf-compiler-grpc zlib1g-dev"
 [ "${1-}" = --lint ] && packages="$packages clang-format-14 clang-tidy-14"
 [ "${1-}" = --bench ] && packages="$packages nghttp2-client"
 
@@ -31,6 +31,14 @@ if [ -n "$missing" ]; then
   # shellcheck disable=SC2086  # A list of words.
   $sudo env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends $missing
+  # A test runs the program; nobody has asked for its service.
+  case $missing in
+    *\ prometheus*)
+      if [ -d /run/systemd/system ]; then
+        $sudo systemctl disable --now prometheus
+      fi
+      ;;
+  esac
 fi
 
 # The API protos and the client library of the tests, as their lock files say.

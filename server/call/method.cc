@@ -32,6 +32,7 @@ std::unique_ptr<Method> MakeMethod(absl::string_view service,
   method->path = absl::StrCat("/", service, "/", name);
   method->api_kind = ApiKindOf(method->full_name);
   method->known = true;
+  method->meter = std::make_unique<CallMeter>();
   return method;
 }
 

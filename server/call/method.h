@@ -16,6 +16,7 @@
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 #include "server/call/call.h"
+#include "server/call/call_meter.h"
 #include "server/call/reply.h"
 
 namespace spanner_session_emulator {
@@ -68,6 +69,9 @@ struct Method {
 
   Validator validate;  // May be null: nothing to look at.
   Handler handle;
+
+  // Of its calls; null in the stand-in.
+  std::unique_ptr<CallMeter> meter;
 
   // An empty request in `arena`; null in the stand-in.
   google::protobuf::Message* NewRequest(google::protobuf::Arena* arena) const;

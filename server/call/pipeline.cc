@@ -85,8 +85,7 @@ bool Pipeline::Records(const Method& method) const {
 }
 
 Pipeline::Begun Pipeline::Begin(Call& call) const {
-  const Clock::time_point start =
-      observer_ == nullptr ? Clock::time_point() : Clock::now();
+  const Clock::time_point start = Clock::now();
   if (!Records(call.method_)) return {.reply = Answer(call), .start = start};
   const CallTime came = recorder_->Now();
   // Only now is it known who calls, and what. All that waits comes later.
@@ -101,8 +100,13 @@ Pipeline::Begun Pipeline::Begin(Call& call) const {
 void Pipeline::End(Call& call, const absl::Status& status,
                    Clock::time_point start) const {
   if (call.record != nullptr) recorder_->Close(call, status);
-  if (observer_ == nullptr) return;
-  observer_(call, status, absl::FromChrono(Clock::now() - start));
+  const Clock::duration took = Clock::now() - start;
+  CallMeter* const meter =
+      call.method_.known ? call.method_.meter.get() : unknown_calls_;
+  if (meter != nullptr) {
+    meter->Count(call.context_.Protocol(), status.code(), took);
+  }
+  if (observer_ != nullptr) observer_(call, status, absl::FromChrono(took));
 }
 
 }  // namespace spanner_session_emulator

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/call/call.h"
+#include "server/call/call_meter.h"
 #include "server/call/reply.h"
 
 namespace spanner_session_emulator {
@@ -65,27 +66,30 @@ class Recorder {
 // then its resource's name, then lets the method's validator look at the rest,
 // then asks the guard whether the caller may, then runs the method's handler,
 // or has the interceptor do so; the first error is the reply. The recorder is
-// told of calls of Google's API, and of those of nobody's. Immutable, thus
-// thread-safe.
+// told of calls of Google's API, and of those of nobody's; each call is counted
+// by its method's meter. Immutable, thus thread-safe.
 class Pipeline {
  public:
   // Is told of every call that has ended, with its status.
   using Observer = std::function<void(const Call&, const absl::Status&,
                                       absl::Duration took)>;
 
-  // `observer` may be null; then nothing is measured either. `guard` may be
-  // null: everybody may call; it must outlive the pipeline. `check_endpoint`
-  // may be null: calls may come by any endpoint. `interceptor` and `recorder`
-  // may be null; they must outlive the pipeline.
+  // `observer` may be null. `guard` may be null: everybody may call; it must
+  // outlive the pipeline. `check_endpoint` may be null: calls may come by any
+  // endpoint. `interceptor` and `recorder` may be null; they must outlive the
+  // pipeline. So must `unknown_calls`, the meter of the methods that nobody
+  // has, which may be null.
   explicit Pipeline(Observer observer, Guard* guard = nullptr,
                     EndpointCheck check_endpoint = nullptr,
                     Interceptor* interceptor = nullptr,
-                    Recorder* recorder = nullptr)
+                    Recorder* recorder = nullptr,
+                    CallMeter* unknown_calls = nullptr)
       : observer_(std::move(observer)),
         guard_(guard),
         check_endpoint_(std::move(check_endpoint)),
         interceptor_(interceptor),
-        recorder_(recorder) {}
+        recorder_(recorder),
+        unknown_calls_(unknown_calls) {}
 
   // Whether a call of the method may have to wait for its reply, even of a
   // unary one. If not, its Call can be Unary::kAtOnce, and no wait will be
@@ -119,6 +123,7 @@ class Pipeline {
   const EndpointCheck check_endpoint_;
   Interceptor* const interceptor_;
   Recorder* const recorder_;
+  CallMeter* const unknown_calls_;
 };
 
 }  // namespace spanner_session_emulator

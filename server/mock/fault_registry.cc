@@ -171,6 +171,11 @@ std::optional<int64_t> FaultRegistry::Release(absl::string_view name) {
   return waits_.Release(*group);
 }
 
+FaultRegistry::Figures FaultRegistry::figures() const {
+  MutexLock lock(&mu_);
+  return {.count = static_cast<int64_t>(items_.size()), .hits = hits_};
+}
+
 int64_t FaultRegistry::seed() const {
   MutexLock lock(&mu_);
   return seed_;
@@ -214,6 +219,7 @@ std::vector<AppliedFault> FaultRegistry::Apply(FaultCall& call,
                          (fault.has_metadata() && !has_metadata);
     if (has_effect || !applies || !fault.Picks(draws)) continue;
     ++item.hit_count;
+    ++hits_;
     spent |= item.spent();
     paused |= fault.pauses();
     frozen |= fault.freezes();

@@ -63,6 +63,14 @@ class FaultRegistry final : public Interceptor {
   // nothing if there is no such fault.
   std::optional<int64_t> Release(absl::string_view name);
 
+  // How many there are, and how often one was ever applied, whatever was
+  // deleted or reset since.
+  struct Figures {
+    int64_t count = 0;
+    int64_t hits = 0;
+  };
+  Figures figures() const;
+
   int64_t seed() const;
   void SetSeed(int64_t seed);
 
@@ -113,7 +121,8 @@ class FaultRegistry final : public Interceptor {
   int64_t seed_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t last_number_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t last_name_ ABSL_GUARDED_BY(mu_) = 0;
-  Items items_ ABSL_GUARDED_BY(mu_);  // By number.
+  int64_t hits_ ABSL_GUARDED_BY(mu_) = 0;  // Of all that ever were.
+  Items items_ ABSL_GUARDED_BY(mu_);       // By number.
   // Those that are not used up, by number, for a look at them without the lock.
   std::shared_ptr<const Candidates> candidates_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<std::string, int64_t> numbers_ ABSL_GUARDED_BY(mu_);

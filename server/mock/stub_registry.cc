@@ -285,6 +285,11 @@ StubRegistry::Item* StubRegistry::Latest(const StubCall& call,
   return best;
 }
 
+StubRegistry::Figures StubRegistry::figures() const {
+  MutexLock lock(&mu_);
+  return {.count = static_cast<int64_t>(items_.size()), .hits = hits_};
+}
+
 std::optional<StubResult> StubRegistry::Answer(const StubCall& call) {
   const StubKeys keys = KeysOf(call);
   {
@@ -305,6 +310,7 @@ std::optional<StubResult> StubRegistry::Answer(const StubCall& call) {
                     .answer = std::min(best->hit_count,
                                        best->stub->answer_count() - 1)}};
       ++best->hit_count;
+      ++hits_;
       if (best->spent()) RemoveFromIndex(*best);
       return result;
     }

@@ -65,6 +65,14 @@ class StubRegistry {
   // same.
   void Restore();
 
+  // How many there are, and how many hits there ever were, whatever was deleted
+  // or restored since.
+  struct Figures {
+    int64_t count = 0;
+    int64_t hits = 0;
+  };
+  Figures figures() const;
+
   // The answer to a call, which counts as a hit; nothing if no stub matches.
   std::optional<StubResult> Answer(const StubCall& call);
 
@@ -133,6 +141,7 @@ class StubRegistry {
   mutable Mutex mu_;
   int64_t last_number_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t last_name_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t hits_ ABSL_GUARDED_BY(mu_) = 0;  // Of all that ever were.
   // All, by number. Items keep their addresses.
   std::map<int64_t, Item> items_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<std::string, Item*> by_name_ ABSL_GUARDED_BY(mu_);

@@ -29,6 +29,8 @@ class OpenCalls {
     OpenCalls* const calls_;
   };
 
+  int count() const { return count_; }
+
   // Blocks until there are none, or until that time.
   void WaitForNone(std::chrono::steady_clock::time_point deadline) {
     MutexLock lock(&mu_);

@@ -604,5 +604,36 @@ TEST_F(ControlTest, SessionsLiveAndAreClearedUpAsEverAfterARestartOfTheClock) {
   }
 }
 
+// ---- Figures.
+
+TEST_F(ControlTest, FiguresAreOfTheLargestDatabasesAndOfAll) {
+  CreateOne(*table_, Database("a"));
+  table_->Create(Database("b"), Regular(), 3);
+  CreateOne(*table_, Database("b"), Multiplexed());
+  CreateOne(*table_, Database("c"));
+  EXPECT_TRUE(table_->Delete(CreateOne(*table_, Database("empty"))));
+  const SessionTable::Figures figures = table_->figures(2);
+  ASSERT_THAT(figures.largest, SizeIs(2));
+  EXPECT_EQ(figures.largest[0].name, Database("b"));
+  EXPECT_EQ(figures.largest[0].regular, 3);
+  EXPECT_EQ(figures.largest[0].multiplexed, 1);
+  EXPECT_EQ(figures.largest[1].name, Database("a"));  // Before c.
+  EXPECT_EQ(figures.total.regular,
+            (SessionCounts::Kind{.live = 5, .created = 6, .deleted = 1}));
+  EXPECT_EQ(figures.total.multiplexed,
+            (SessionCounts::Kind{.live = 1, .created = 1}));
+  EXPECT_THAT(table_->figures(100).largest, SizeIs(3));
+}
+
+TEST_F(ControlTest, FiguresDoNotGoBack) {
+  CreateOne(*table_, Database("a"));
+  EXPECT_EQ(table_->DropDatabase(Database("a")), 1);
+  table_->ResetCounts({});
+  EXPECT_EQ(table_->TotalCounts().regular, SessionCounts::Kind());
+  EXPECT_EQ(table_->figures(1).total.regular,
+            (SessionCounts::Kind{.created = 1, .deleted = 1}));
+  EXPECT_THAT(table_->figures(1).largest, IsEmpty());
+}
+
 }  // namespace
 }  // namespace spanner_session_emulator

@@ -3,6 +3,7 @@
 #include "store/transactions.h"
 
 #include <any>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -121,6 +122,39 @@ TEST_F(TransactionsTest, IdsOfAnotherServerAreUnknown) {
   TransactionEnvironment other_environment(&clock_);
   Session other(&other_environment, false);
   EXPECT_EQ(Read(regular_, Begin(other, ReadWrite())), Problem::kUnknown);
+}
+
+// Figures.
+
+TEST_F(TransactionsTest, AreCountedByKindAndEnd) {
+  const auto is = [this](const std::array<int64_t, 3>& begun, int64_t committed,
+                         int64_t rolled_back, int64_t aborted,
+                         int64_t replaced) {
+    const TransactionFigures figures = environment_.figures();
+    EXPECT_EQ(figures.begun, begun);
+    EXPECT_EQ(figures.committed, committed);
+    EXPECT_EQ(figures.rolled_back, rolled_back);
+    EXPECT_EQ(figures.aborted, aborted);
+    EXPECT_EQ(figures.replaced, replaced);
+  };
+  static_assert(static_cast<int>(TransactionKind::kReadOnly) == 0 &&
+                static_cast<int>(TransactionKind::kReadWrite) == 1);
+  is({0, 0, 0}, 0, 0, 0, 0);
+  Begin(regular_, ReadOnly());
+  const std::string first = Begin(regular_, ReadWrite());
+  EXPECT_EQ(Commit(regular_, first), Problem::kNone);
+  EXPECT_EQ(Commit(regular_, first), Problem::kNone);  // The same again.
+  is({1, 1, 0}, 1, 0, 0, 0);
+  EXPECT_EQ(regular_.Rollback(Begin(regular_, ReadWrite())), Problem::kNone);
+  is({1, 2, 0}, 1, 1, 0, 0);
+  EXPECT_TRUE(regular_.Abort(Begin(regular_, ReadWrite())));
+  is({1, 3, 0}, 1, 1, 1, 0);
+  Begin(regular_, ReadWrite());
+  Begin(regular_, ReadWrite());
+  is({1, 5, 0}, 1, 1, 1, 1);
+  CommitGrant grant;
+  EXPECT_EQ(regular_.CommitSingleUse(ReadWrite(), {}, grant), Problem::kNone);
+  is({1, 6, 0}, 2, 1, 1, 1);
 }
 
 // What becomes of a transaction.

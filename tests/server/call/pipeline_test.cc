@@ -61,7 +61,7 @@ class PipelineTest : public ::testing::Test {
                            call.context().Peer());
           took_ = took;
         },
-        guard_);
+        guard_, nullptr, nullptr, nullptr, &unknown_calls_);
     const FakeContext context{std::string(bytes)};
     Call call(method, context);
     auto begun = pipeline.Begin(call);
@@ -109,7 +109,21 @@ class PipelineTest : public ::testing::Test {
     std::vector<std::string>* const steps_;
   };
 
+  // Makes a method of the table another API's.
+  void SetApiKind(const Method& which, ApiKind kind) {
+    for (const auto& method : table_.methods()) {
+      if (method.get() == &which) method->api_kind = kind;
+    }
+  }
+
+  // How often a method was counted with that code, over gRPC.
+  static int64_t Counted(const CallMeter& meter, absl::StatusCode code) {
+    return meter.counts().calls[static_cast<size_t>(CallProtocol::kGrpc)]
+                               [static_cast<size_t>(code)];
+  }
+
   MethodTable table_;
+  CallMeter unknown_calls_;
   Guard* guard_ = nullptr;
   api::Session response_;
   std::vector<std::string> steps_;
@@ -136,6 +150,26 @@ TEST_F(PipelineTest, HandlerSeesRequestAndSession) {
   EXPECT_TRUE(Run("GetSession", GetSession(kSession)).ok());
   EXPECT_EQ(seen_request_, absl::StrCat("name: \"", kSession, "\""));
   EXPECT_EQ(seen_resource_, kSession);
+}
+
+TEST_F(PipelineTest, CallsAreCountedByTheirMethod) {
+  EXPECT_TRUE(Run("GetSession", GetSession(kSession)).ok());
+  EXPECT_TRUE(Run("GetSession", GetSession(kSession)).ok());
+  EXPECT_FALSE(Run("GetSession", GetSession("wrong")).ok());
+  EXPECT_TRUE(Run("CreateSession", CreateSession(kDatabase)).ok());
+  const CallMeter& meter =
+      *FindMethod(table_, "google.spanner.v1.Spanner.GetSession")->meter;
+  EXPECT_EQ(Counted(meter, absl::StatusCode::kOk), 2);
+  EXPECT_EQ(Counted(meter, absl::StatusCode::kInvalidArgument), 1);
+  EXPECT_EQ(meter.counts().total(), 3);
+  EXPECT_GT(meter.counts().nanoseconds, 0);
+  EXPECT_EQ(unknown_calls_.counts().total(), 0);
+}
+
+TEST_F(PipelineTest, CallsOfMethodsThatNobodyHasAreCountedTogether) {
+  EXPECT_FALSE(RunMethod(UnknownMethod("/a.B/C"), "").ok());
+  EXPECT_FALSE(RunMethod(UnknownMethod("/a.B/D"), "").ok());
+  EXPECT_EQ(Counted(unknown_calls_, absl::StatusCode::kUnimplemented), 2);
 }
 
 TEST_F(PipelineTest, HandlerSeesDatabase) {
@@ -305,9 +339,8 @@ TEST_F(PipelineTest, TheRecorderIsToldOfCallsOfGooglesApiAndOfNobodys) {
   }
   run(UnknownMethod("/spanner_session_emulator.v1.ClockService/Nothing"), "");
   EXPECT_THAT(steps_, IsEmpty());
-  Method health = get;
-  health.api_kind = ApiKind::kOpen;
-  run(health, GetSession(kSession));
+  SetApiKind(get, ApiKind::kOpen);
+  run(get, GetSession(kSession));
   EXPECT_THAT(steps_, ElementsAre("handle"));
 }
 
@@ -346,10 +379,9 @@ TEST_F(PipelineTest, AnInterceptorStandsBeforeTheHandlersOfGooglesApi) {
   EXPECT_TRUE(run(method, GetSession(kSession), Call::Unary::kAtOnce).ok());
   // All checks go before it.
   EXPECT_EQ(run(method, "\xff").code(), absl::StatusCode::kInvalidArgument);
-  Method control = method;
-  control.api_kind = ApiKind::kControl;
-  EXPECT_FALSE(pipeline.MayWait(control));
-  EXPECT_TRUE(run(control, GetSession(kSession)).ok());
+  SetApiKind(method, ApiKind::kControl);
+  EXPECT_FALSE(pipeline.MayWait(method));
+  EXPECT_TRUE(run(method, GetSession(kSession)).ok());
   const Method unknown = UnknownMethod("/google.spanner.v1.Spanner/Nothing");
   EXPECT_FALSE(pipeline.MayWait(unknown));
   EXPECT_EQ(run(unknown, "").code(), absl::StatusCode::kUnimplemented);
