@@ -364,7 +364,7 @@ class Emulator::Impl {
         recorder_(&journal_),
         pipeline_(MakeObserver(options_), &auth_, std::move(check_endpoint),
                   &faults_, journal_.active() ? &recorder_ : nullptr,
-                  &unknown_calls_) {
+                  unknown_calls_.get()) {
     AddSpannerMethods(Unimplemented(resources_), methods_);
     AddSessionMethods(
         resources_,
@@ -534,7 +534,7 @@ class Emulator::Impl {
       rest_ = MakeRest();
       AddPages(health_,
                {.methods = &methods_,
-                .unknown_calls = &unknown_calls_,
+                .unknown_calls = unknown_calls_.get(),
                 .open_calls = &open_calls_,
                 .store = &store_,
                 .stubs = &stubs_,
@@ -667,7 +667,8 @@ class Emulator::Impl {
   Journal journal_;
   JournalRecorder recorder_;
   Waits journal_waits_;
-  CallMeter unknown_calls_;
+  const std::unique_ptr<CallMeter> unknown_calls_ =
+      std::make_unique<CallMeter>();
   const Pipeline pipeline_;
   OpenCalls open_calls_;
 

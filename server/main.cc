@@ -40,7 +40,7 @@
 #include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
 
-// Each flag has its place in kFlagGroups, below, and in docs/configuration.md.
+// Each flag has its place in FlagGroups(), below, and in docs/configuration.md.
 ABSL_FLAG(std::string, hostname, "localhost",
           "host name or address whose addresses are all listened on");
 ABSL_FLAG(int, grpc_port, 9010, "gRPC port; 0: any free port");
@@ -329,7 +329,8 @@ int Main(int argc, char** argv) {
   const FlagMap flags = FlagsOfFile("server/main.cc");
   std::vector<char*> arguments(argv, argv + argc);
   // Before anything can be wrong.
-  if (HasFlag("help", arguments)) {
+  if (HasFlag("help", arguments) || HasFlag("h", arguments) ||
+      HasFlag("helpfull", arguments)) {
     std::cout << HelpText(kAbout, flags, FlagGroups());
     return EXIT_SUCCESS;
   }

@@ -84,6 +84,7 @@ void AddCalls(const MetricsSources& sources, PrometheusText& out) {
   }
 
   std::vector<double> bounds;
+  bounds.reserve(CallMeter::kBounds.size());
   for (const std::chrono::duration<double> bound : CallMeter::kBounds) {
     bounds.push_back(bound.count());
   }

@@ -648,7 +648,7 @@ TEST(InformationTest, NeedsNoEnvironment) {
   options.environment = {{"SPANNER_SESSION_EMULATOR_NOPE", "1"},
                          {"SPANNER_SESSION_EMULATOR_CONTROL_TOKEN", "SECRET"},
                          {"SPANNER_SESSION_EMULATOR_FLAGFILE", "/no/such"}};
-  for (const char* flag : {"--help", "--version"}) {
+  for (const char* flag : {"--help", "-h", "--version"}) {
     const Ended ended({flag}, Subprocess::kBound, options);
     EXPECT_EQ(ended.code, 0);
     EXPECT_EQ(ended.err, "");
