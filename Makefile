@@ -5,8 +5,18 @@ RUN_FLAGS =
 # `make bench BENCH_FLAGS=--help` lists the flags.
 BENCH_FLAGS =
 
-.PHONY: help setup build run test bench-build bench bench-quick asan tsan format
-.PHONY: lint clean
+# Where `make install` installs, and in front of that a package's own folder.
+# Bazel builds anew for each user: where only root may write, say SUDO=sudo.
+PREFIX = /usr/local
+DESTDIR =
+SUDO =
+
+# The name of the image, and what docker, podman or buildah is told beside it.
+IMAGE = spanner-session-emulator:latest
+IMAGE_FLAGS =
+
+.PHONY: help setup build run install image test bench-build bench bench-quick
+.PHONY: asan tsan format lint clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -19,6 +29,13 @@ build: setup  ## build the server
 
 run: build  ## start the server on localhost:9010 and 9020 (RUN_FLAGS="--grpc_port=0 ..." for more)
 	@exec $(SERVER) $(RUN_FLAGS)
+
+install: setup  ## install the server and the C++ library (PREFIX=/usr/local DESTDIR= SUDO=)
+	@bazel build //tools/install:files
+	@$(SUDO) env PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" tools/install/install.sh bazel-bin
+
+image:  ## build the image with docker, podman or buildah (IMAGE=spanner-session-emulator:latest)
+	@IMAGE="$(IMAGE)" tools/image/build.sh $(IMAGE_FLAGS)
 
 test: setup  ## build everything and run all tests
 	@tools/run_tests.sh

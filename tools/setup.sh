@@ -1,16 +1,16 @@
 #!/bin/sh
 # Installs what the build and the tests need and this machine lacks. With --lint,
 # also what `make lint` and `make format` need; with --bench, what `make bench`
-# needs. Does nothing when all is there.
+# needs; with --packages, only Debian's packages. Does nothing when all is there.
 set -eu
 cd "$(dirname "$0")/.."
 
 packages="
   bazel-bootstrap bazel-platforms bazel-rules-java bazel-rules-proto bazel-skylib
-  ca-certificates curl g++
+  ca-certificates cmake curl g++
   libabsl-dev libbenchmark-dev libboost-dev libfmt-dev libgmock-dev
   libgrpc++-dev libgtest-dev libprotobuf-dev libre2-dev libspdlog-dev libssl-dev
-  prometheus protobuf-compiler protobuf-compiler-grpc zlib1g-dev"
+  make pkg-config prometheus protobuf-compiler protobuf-compiler-grpc zlib1g-dev"
 [ "${1-}" = --lint ] && packages="$packages clang-format-14 clang-tidy-14"
 [ "${1-}" = --bench ] && packages="$packages nghttp2-client"
 
@@ -40,6 +40,8 @@ if [ -n "$missing" ]; then
       ;;
   esac
 fi
+
+[ "${1-}" = --packages ] && exit
 
 # The API protos and the client library of the tests, as their lock files say.
 if [ -n "$missing" ] || [ ! -e .setup ] ||
