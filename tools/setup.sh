@@ -10,7 +10,8 @@ packages="
   ca-certificates cmake curl g++
   libabsl-dev libbenchmark-dev libboost-dev libfmt-dev libgmock-dev
   libgrpc++-dev libgtest-dev libprotobuf-dev libre2-dev libspdlog-dev libssl-dev
-  make pkg-config prometheus protobuf-compiler protobuf-compiler-grpc zlib1g-dev"
+  make pkg-config prometheus protobuf-compiler protobuf-compiler-grpc python3-yaml
+  zlib1g-dev"
 [ "${1-}" = --lint ] && packages="$packages clang-format-14 clang-tidy-14"
 [ "${1-}" = --bench ] && packages="$packages nghttp2-client"
 
