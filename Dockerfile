@@ -26,5 +26,6 @@ HEALTHCHECK --interval=2s --timeout=5s --retries=3 \
 LABEL org.opencontainers.image.title="Spanner session emulator" \
   org.opencontainers.image.description="Spanner's API as far as sessions reach, for tests of clients" \
   org.opencontainers.image.licenses="Apache-2.0"
-# Flags of the server are the container's arguments; the last one counts.
-ENTRYPOINT ["/spanner_session_emulator", "--hostname=0.0.0.0"]
+# So can each flag be set; a container's arguments are flags, too, and win.
+ENV SPANNER_SESSION_EMULATOR_HOSTNAME=0.0.0.0
+ENTRYPOINT ["/spanner_session_emulator"]

@@ -15,8 +15,8 @@ SUDO =
 IMAGE = spanner-session-emulator:latest
 IMAGE_FLAGS =
 
-.PHONY: help setup build run install image test bench-build bench bench-quick
-.PHONY: asan tsan format lint clean
+.PHONY: help setup build run install image test test-examples bench-build bench
+.PHONY: bench-quick asan tsan format lint clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,6 +39,9 @@ image:  ## build the image with docker, podman or buildah (IMAGE=spanner-session
 
 test: setup  ## build everything and run all tests
 	@tools/run_tests.sh
+
+test-examples: setup  ## build and run the example for Bazel, with the emulator as an outside repository
+	@tools/test_bazel_example.sh
 
 bench-build: setup
 	@tools/setup.sh --bench

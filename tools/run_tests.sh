@@ -9,10 +9,26 @@ trap 'rm -f "$log"' EXIT
 bazel test --keep_going "$@" //... 2>&1 | tee "$log"
 result=$?
 
+# The example of an outside project, which cannot be a target of ours; once, not
+# for each sanitizer. It is counted as a test.
+example=not_run
+if [ $# = 0 ]; then
+  if tools/test_bazel_example.sh --analyze; then
+    example=passed
+  else
+    example=failed
+    result=1
+  fi
+fi
+
 # Each target that ran has left a report; one that did not run, or that died
 # before it could report, counts as a failed test.
 reports=$(bazel info "$@" bazel-testlogs 2>/dev/null)
-awk -v reports="$reports" '
+awk -v reports="$reports" -v example="$example" '
+  BEGIN {
+    total = example != "not_run"
+    failed = example == "failed"
+  }
   /^\/\/[^ ]+ +(\(cached\) )?(PASSED|FLAKY|FAILED|TIMEOUT|NO STATUS)/ {
     target = $1; sub(/^\/\//, "", target); sub(/:/, "/", target)
     report = reports "/" target "/test.xml"

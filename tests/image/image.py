@@ -50,12 +50,13 @@ class Image:
         self.dockerfile = read_dockerfile()
         self.root = pathlib.Path(folder, "root_fs")
         subprocess.run(["tools/image/root_fs.sh", binary, self.root], check=True)
+        self.environment = dict([self.dockerfile["ENV"].split("=")])
         self.entrypoint = json.loads(self.dockerfile["ENTRYPOINT"])
         self.healthcheck = json.loads(
             self.dockerfile["HEALTHCHECK"].partition("CMD ")[2])
 
     def start(self, command, environment=None):
-        """Runs a command as the image's user, with its file system."""
+        """Runs a command as the image's user, with its files and variables."""
         user, group = map(int, self.dockerfile["USER"].split(":"))
 
         def enter():
@@ -66,9 +67,10 @@ class Image:
                 os.setgid(group)
                 os.setuid(user)
 
-        return subprocess.Popen(command, env=environment or {},
-                                preexec_fn=enter, stdin=subprocess.DEVNULL,
-                                stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(command, preexec_fn=enter, text=True,
+                                env={**self.environment, **(environment or {})},
+                                stdin=subprocess.DEVNULL,
+                                stderr=subprocess.PIPE)
 
     def start_server(self, arguments=(), environment=None):
         """As `docker run IMAGE ARGUMENTS`; returns when it says that it runs."""

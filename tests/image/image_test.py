@@ -77,6 +77,8 @@ class ImageTest(unittest.TestCase):
         self.assertEqual(self.dockerfile["EXPOSE"], "9010 9020")
         self.assertEqual(self.dockerfile["USER"], "65532:65532")
         self.assertEqual(self.dockerfile["STOPSIGNAL"], "SIGTERM")
+        self.assertEqual(self.dockerfile["ENV"],
+                         "SPANNER_SESSION_EMULATOR_HOSTNAME=0.0.0.0")
         self.assertIn("--from=build /root_fs /", self.dockerfile["COPY"])
         self.assertIn("org.opencontainers.image.title", self.dockerfile["LABEL"])
         # The shell form of these needs a shell.
@@ -109,7 +111,7 @@ class ImageTest(unittest.TestCase):
         self.assertEqual(caught.exception.code, 429)
         caught.exception.close()
 
-    def test_listens_where_the_last_hostname_says(self):
+    def test_listens_where_an_argument_says(self):
         self.start_server("--hostname=localhost")
         self.assertEqual(get("http://localhost:9020/readyz"),
                          {"status": "ready"})
