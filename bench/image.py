@@ -7,6 +7,7 @@ what this needs. Run it as root, as only root may change a file system's root.
 """
 
 import pathlib
+import shutil
 import statistics
 import subprocess
 import tempfile
@@ -24,7 +25,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         root = f"{folder}/root_fs"
         subprocess.run(["tools/image/root_fs.sh", BINARY, root], check=True)
-        in_image = ["chroot", "--userspec=65532:65532", root,
+        in_image = [shutil.which("chroot"), "--userspec=65532:65532", root,
                     "/spanner_session_emulator", "--hostname=0.0.0.0"]
 
         def ours(protocol):

@@ -30,6 +30,18 @@ void AppendField(absl::string_view key, absl::string_view text,
                   shown.size() < text.size() ? "…\"" : "\"");
 }
 
+// Where a call has come from, as far as is known: not so within one process.
+void AppendCaller(absl::string_view user_agent, absl::string_view peer,
+                  std::string& out) {
+  AppendField("user_agent", user_agent, out);
+  if (peer != "unknown") AppendField("peer", peer, out);
+}
+
+// `1 call`, `2 calls`.
+std::string Count(int64_t count, absl::string_view what) {
+  return absl::StrCat(count, " ", what, count == 1 ? "" : "s");
+}
+
 std::string ShowTime(absl::Time time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", time, absl::UTCTimeZone());
 }
@@ -69,8 +81,7 @@ std::string CallLine(const JournalEntry& call) {
   AppendField("stubs", absl::StrJoin(call.notes().stubs, ","), out);
   AppendField("faults", absl::StrJoin(call.notes().faults, ","), out);
   AppendField("near_miss", call.notes().near_miss, out);
-  AppendField("user_agent", call.header("user-agent").value_or(""), out);
-  AppendField("peer", call.peer(), out);
+  AppendCaller(call.header("user-agent").value_or(""), call.peer(), out);
   return out;
 }
 
@@ -90,8 +101,7 @@ std::string SessionLine(const SelectedSession& selected) {
         });
     AppendField("creator_role", session.attributes->creator_role, out);
   }
-  AppendField("user_agent", selected.creator.user_agent, out);
-  AppendField("peer", selected.creator.peer, out);
+  AppendCaller(selected.creator.user_agent, selected.creator.peer, out);
   return out;
 }
 
@@ -140,7 +150,7 @@ std::string FailureReport::Text() const {
     const int64_t total = last - last_call_;
     const auto held = static_cast<int64_t>(calls.size());
     const size_t first = calls.size() - std::min(calls.size(), limits_.calls);
-    absl::StrAppend(&out, total, " calls");
+    absl::StrAppend(&out, Count(total, "call"));
     if (held < total) {
       absl::StrAppend(&out, ", of which the journal has ", held);
     }
@@ -160,7 +170,7 @@ std::string FailureReport::Text() const {
     }
     if (lines.size() < limits_.sessions) lines.push_back(SessionLine(session));
   });
-  absl::StrAppend(&out, seen.size(), " sessions were not deleted");
+  absl::StrAppend(&out, Count(seen.size(), "session"), " not deleted");
   if (lines.size() < seen.size()) {
     absl::StrAppend(&out, "; the first ", lines.size());
   }

@@ -72,7 +72,7 @@ TEST_F(FailureReportTest, HasALineForEachCallAndForEachSessionThatIsLeft) {
           MatchesRegex(absl::StrCat(
               "  #4 ", time, " GetSession NOT_FOUND .* session=\"", deleted,
               "\" message=\"Session not found: [^\"]*\" ", client)),
-          "1 sessions were not deleted:",
+          "1 session not deleted:",
           MatchesRegex(
               absl::StrCat("  ", leaked,
                            " created 2023-11-14T22:13:20.123456Z, last used "
@@ -87,7 +87,7 @@ TEST_F(FailureReportTest, KnowsOnlyWhatHasComeSince) {
   const FailureReport report(*emulator_);
   EXPECT_THAT(
       LinesOf(report.Text()),
-      ElementsAre(HasSubstr(": 0 calls."), "0 sessions were not deleted.", ""));
+      ElementsAre(HasSubstr(": 0 calls."), "0 sessions not deleted.", ""));
 }
 
 TEST_F(FailureReportTest, HasStatementsAndWhatNoStubMatched) {
@@ -130,11 +130,11 @@ TEST_F(FailureReportTest, ShowsTheLastCallsAndTheFirstSessionsOfMany) {
   const std::string first = client_.Create().value().name();
   client_.Create().value();
   client_.Create().value();
-  EXPECT_THAT(LinesOf(report.Text()),
-              ElementsAre(HasSubstr(": 3 calls; the last 2:"),
-                          HasSubstr("  #2 "), HasSubstr("  #3 "),
-                          "3 sessions were not deleted; the first 1:",
-                          HasSubstr(first), ""));
+  EXPECT_THAT(
+      LinesOf(report.Text()),
+      ElementsAre(HasSubstr(": 3 calls; the last 2:"), HasSubstr("  #2 "),
+                  HasSubstr("  #3 "), "3 sessions not deleted; the first 1:",
+                  HasSubstr(first), ""));
 }
 
 TEST_F(FailureReportTest, SaysHowManyCallsTheJournalHasLost) {
@@ -153,21 +153,21 @@ TEST_F(FailureReportTest, HasSessionsThatHaveExpired) {
   EXPECT_THAT(
       report.Text(),
       ContainsRegex(absl::StrCat(
-          "1 sessions were not deleted:\n  ", session,
+          "1 session not deleted:\n  ", session,
           " created [^ ]*, last used [^ ]*, expired 2023-11-14T23:13:")));
 }
 
 TEST_F(FailureReportTest, LeavesOutMultiplexedSessions) {
   const FailureReport report(*emulator_);
   client_.Create("multiplexed: true").value();
-  EXPECT_THAT(report.Text(), HasSubstr("0 sessions were not deleted."));
+  EXPECT_THAT(report.Text(), HasSubstr("0 sessions not deleted."));
 }
 
 TEST_F(FailureReportTest, CountsMoreSessionsThanAPageHas) {
   for (int i = 0; i < 11; ++i) client_.BatchCreate(100).value();
   const FailureReport report(*emulator_);
   for (int i = 0; i < 11; ++i) client_.BatchCreate(100).value();
-  EXPECT_THAT(report.Text(), HasSubstr("1100 sessions were not deleted; "));
+  EXPECT_THAT(report.Text(), HasSubstr("1100 sessions not deleted; "));
 }
 
 TEST_F(FailureReportTest, HasCallsThatAreOpen) {

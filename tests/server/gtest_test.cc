@@ -22,8 +22,8 @@ using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr char kCallAndLeak[] =
-    "Emulator on .*: 1 calls:\n  #[0-9]+ .* CreateSession OK .*\n1 sessions "
-    "were not deleted:\n  projects/p/";
+    "Emulator on .*: 1 call:\n  #[0-9]+ .* CreateSession OK .*\n1 session not "
+    "deleted:\n  projects/p/";
 
 // What the inner tests print.
 std::string RunInner(const std::string& filter, int exit_code) {
