@@ -33,9 +33,11 @@
 #include "server/mock/stub_registry.h"
 #include "server/mock/waits.h"
 #include "server/prometheus_text.h"
+#include "server/services/admin.h"
 #include "server/services/control.h"
 #include "server/services/execution.h"
 #include "server/services/health.h"
+#include "server/services/operations.h"
 #include "server/services/partition_token.h"
 #include "server/services/partitions.h"
 #include "server/services/reflection.h"
@@ -355,9 +357,10 @@ class Emulator::Impl {
                    ? std::make_unique<Clock>(*options_.start_time)
                    : std::make_unique<Clock>()),
         store_(clock_.get(), std::move(table_options)),
-        catalog_(databases),
+        catalog_(options_.strict || !databases.empty(), databases,
+                 clock_->Now()),
         auth_(clock_.get(), std::move(policy), options.control_token),
-        stubs_(std::move(script.stubs)),
+        stubs_(std::move(script.stubs), &catalog_),
         faults_({.store = &store_, .permission_denied = PermissionDenied},
                 std::move(script.faults)),
         journal_(clock_.get(), options_.journal_bytes),
@@ -475,7 +478,10 @@ class Emulator::Impl {
             .auth = &auth_,
             .stubs = &stubs_,
             .faults = &faults_,
-            .journal = &journal_};
+            .journal = &journal_,
+            .catalog = &catalog_,
+            .operations = &operations_,
+            .changing = &changing_};
   }
 
  private:
@@ -485,6 +491,16 @@ class Emulator::Impl {
   void AddOtherMethods() {
     NeedDescriptors();
     std::vector<std::string> names = {kSpanner};
+    for (const auto* service : AdminServices()) {
+      methods_.AddService(service, Unimplemented(resources_));
+      names.push_back(service->full_name());
+    }
+    AddAdminMethods({.clock = clock_.get(),
+                     .store = &store_,
+                     .catalog = &catalog_,
+                     .operations = &operations_,
+                     .changing = &changing_},
+                    methods_);
     for (const auto* service : ControlServices()) {
       methods_.AddService(service, Unimplemented(resources_));
       names.push_back(service->full_name());
@@ -545,8 +561,12 @@ class Emulator::Impl {
     return *rest_;
   }
 
-  const RestService& RestFor(const HttpRequest& request) {
-    return absl::StartsWith(request.target, "/v1/") ? SpannerRest() : Rest();
+  HttpResponse HandleHttp(const HttpRequest& request) {
+    if (absl::StartsWith(request.target, "/v1/")) {
+      auto response = SpannerRest().TryHandle(request);
+      if (response.has_value()) return *std::move(response);
+    }
+    return Rest().Handle(request);
   }
 
   // gRPC waits for connections, not for calls, and a client may look at its
@@ -582,9 +602,7 @@ class Emulator::Impl {
         .port = options_.http_port,
         .tls = tls_.has_value() ? tls_->http : nullptr,
         .handler =
-            [this](const HttpRequest& request) {
-              return RestFor(request).Handle(request);
-            },
+            [this](const HttpRequest& request) { return HandleHttp(request); },
         // The control API looks at many sessions in one call, metrics at all
         // databases.
         .is_slow =
@@ -658,7 +676,9 @@ class Emulator::Impl {
   // Each of the following uses only what stands above it.
   const std::unique_ptr<Clock> clock_;
   SessionTable store_;
-  const DatabaseCatalog catalog_;
+  DatabaseCatalog catalog_;
+  Operations operations_;
+  Mutex changing_;  // Instances and databases, by the admin API or a reset.
   const Resources resources_ = {.store = &store_, .catalog = &catalog_};
   const PartitionTokens partition_tokens_;
   Authorizer auth_;

@@ -89,8 +89,12 @@ struct EmulatorOptions {
   // Whether GetSession keeps its session alive, as every other RPC does.
   bool get_session_counts_as_use = true;
 
-  // The full names of the only databases that exist, and so of the only
-  // instances. Empty: all exist.
+  // Whether only those instances and databases exist that are declared here, or
+  // created through the admin API. Otherwise all exist, but for those that were
+  // dropped.
+  bool strict = false;
+  // The full names of databases that exist, with their instances. If there are
+  // any, that is strict.
   std::vector<std::string> databases = {};
 
   // Who may call Spanner's API: the text of a

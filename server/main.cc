@@ -87,10 +87,13 @@ ABSL_FLAG(int, max_sessions_per_batch, 100,
           "sessions that one BatchCreateSessions creates at the most");
 ABSL_FLAG(bool, get_session_counts_as_use, true,
           "whether GetSession keeps its session alive");
+ABSL_FLAG(bool, strict, false,
+          "only those instances and databases exist that --databases names, or "
+          "that were created through the admin API; otherwise all exist");
 ABSL_FLAG(std::vector<std::string>, databases, {},
-          "the only databases that exist, as "
-          "projects/P/instances/I/databases/D, separated by commas; empty: all "
-          "exist");
+          "databases that exist, with their instances, as "
+          "projects/P/instances/I/databases/D, separated by commas; implies "
+          "--strict");
 ABSL_FLAG(std::string, auth_policy, "",
           "a file that says who may call Spanner's API: a "
           "spanner_session_emulator.v1.AuthPolicy, as JSON or in text format; "
@@ -133,7 +136,7 @@ const std::vector<FlagGroup>& FlagGroups() {
       {"Sessions",
        {"session_idle_ttl", "session_max_age", "multiplexed_session_max_age",
         "max_sessions", "max_sessions_per_batch", "get_session_counts_as_use"}},
-      {"Databases", {"databases"}},
+      {"Databases", {"strict", "databases"}},
       {"Who may call", {"auth_policy", "control_token"}},
       {"What calls get", {"script"}},
       {"Journal and log", {"journal_bytes", "log_requests"}},
@@ -262,6 +265,7 @@ int Run() {
   options.max_sessions_per_batch = absl::GetFlag(FLAGS_max_sessions_per_batch);
   options.get_session_counts_as_use =
       absl::GetFlag(FLAGS_get_session_counts_as_use);
+  options.strict = absl::GetFlag(FLAGS_strict);
   options.databases = absl::GetFlag(FLAGS_databases);
   auto auth_policy = TextOf("--auth_policy", FLAGS_auth_policy);
   if (!auth_policy.ok()) return Fail(auth_policy.status());

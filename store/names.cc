@@ -95,6 +95,15 @@ absl::Status Mismatch(absl::string_view name, absl::string_view pattern) {
 
 }  // namespace
 
+absl::StatusOr<ProjectName> ProjectName::Parse(std::string name) {
+  if (absl::Status s = CheckWhole(name, kPattern); !s.ok()) return s;
+  size_t position = 0;
+  if (!TakeSegment(name, kProjects, position) || position != name.size()) {
+    return Mismatch(name, kPattern);
+  }
+  return ProjectName(std::move(name));
+}
+
 absl::StatusOr<InstanceName> InstanceName::Parse(std::string name) {
   if (absl::Status s = CheckWhole(name, kPattern); !s.ok()) return s;
   size_t position = 0;
@@ -164,11 +173,27 @@ absl::StatusOr<Scope> Scope::Parse(std::string name) {
 }
 
 bool Scope::Contains(const DatabaseName& database) const {
-  const absl::string_view name = database.full();
+  return ContainsName(database.full());
+}
+
+bool Scope::Contains(const InstanceName& instance) const {
+  return ContainsName(instance.full());
+}
+
+bool Scope::ContainsName(absl::string_view name) const {
   // Whole segments only: `databases/test` does not hold `databases/test-2`.
   return full_.empty() ||
          (absl::StartsWith(name, full_) &&
           (name.size() == full_.size() || name[full_.size()] == '/'));
+}
+
+absl::string_view DatabaseIn(absl::string_view name) {
+  size_t position = 0;
+  return TakeSegment(name, kProjects, position) &&
+                 TakeSegment(name, kInstances, position) &&
+                 TakeSegment(name, kDatabases, position)
+             ? name.substr(0, position)
+             : absl::string_view();
 }
 
 DatabaseName SessionName::database() const {

@@ -17,6 +17,24 @@ namespace spanner_session_emulator {
 // The longest name that is taken, in bytes.
 inline constexpr size_t kMaxNameBytes = 4096;
 
+// `projects/<project>`.
+class ProjectName {
+ public:
+  static constexpr absl::string_view kPattern = "projects/<project>";
+
+  // As InstanceName::Parse.
+  static absl::StatusOr<ProjectName> Parse(std::string name);
+
+  const std::string& full() const { return full_; }
+
+  friend bool operator==(const ProjectName&, const ProjectName&) = default;
+
+ private:
+  explicit ProjectName(std::string full) : full_(std::move(full)) {}
+
+  std::string full_;
+};
+
 // `projects/<project>/instances/<instance>`.
 class InstanceName {
  public:
@@ -135,6 +153,8 @@ class Scope {
   static absl::StatusOr<Scope> Parse(std::string name);
 
   bool Contains(const DatabaseName& database) const;
+  // Whether the whole instance is.
+  bool Contains(const InstanceName& instance) const;
 
   bool is_everything() const { return full_.empty(); }
   const std::string& full() const { return full_; }
@@ -142,8 +162,14 @@ class Scope {
   friend bool operator==(const Scope&, const Scope&) = default;
 
  private:
+  bool ContainsName(absl::string_view name) const;
+
   std::string full_;
 };
+
+// The name of the database at the beginning of a name, as of an operation on
+// it; empty if there is none.
+absl::string_view DatabaseIn(absl::string_view name);
 
 }  // namespace spanner_session_emulator
 

@@ -24,6 +24,7 @@ absl::string_view Call::resource() const {
   if (const auto* database = std::get_if<DatabaseName>(&resource_)) {
     return database->full();
   }
+  if (const auto* other = std::get_if<std::string>(&resource_)) return *other;
   return "";
 }
 

@@ -128,7 +128,7 @@ class Call {
   Unary unary() const { return unary_; }
 
   // The name of what the call is about, once the pipeline has parsed it;
-  // which of the two it is depends on the method's ResourceKind.
+  // which of the two it is, if either, depends on the method's ResourceKind.
   const DatabaseName& database() const {
     return std::get<DatabaseName>(resource_);
   }
@@ -138,6 +138,9 @@ class Call {
   // The same as text; empty before the name was parsed, and for methods that
   // have none.
   absl::string_view resource() const;
+  // For the validator of a method that creates: the name of what there is to
+  // be, in the place of that of its parent.
+  void set_resource(std::string name) { resource_ = std::move(name); }
 
   // What the method's validator made of the request, for its handler.
   std::any prepared;
@@ -160,7 +163,8 @@ class Call {
   const Unary unary_;
   google::protobuf::Message* request_ = nullptr;
   bool is_parsed_ = false;
-  std::variant<std::monostate, DatabaseName, SessionName> resource_;
+  std::variant<std::monostate, DatabaseName, SessionName, std::string>
+      resource_;
   // Enough for the messages of most calls, so that they need no allocation.
   alignas(8) char first_block_[1024];
   google::protobuf::Arena arena_;  // After its first block.

@@ -38,16 +38,36 @@ absl::Status Make(absl::StatusCode code, absl::string_view message,
   return status;
 }
 
-// `kind` as in "Session", `type` its full protobuf name.
-absl::Status ResourceNotFound(absl::string_view kind, absl::string_view type,
-                              absl::string_view name) {
+absl::Status ResourceError(absl::StatusCode code, absl::string_view message,
+                           absl::string_view type, absl::string_view name,
+                           absl::string_view description) {
   google::rpc::ResourceInfo info;
   info.set_resource_type(absl::StrCat("type.googleapis.com/", type));
   info.set_resource_name(Cut(name));
-  info.set_description(absl::StrCat(kind, " does not exist."));
-  return Make(absl::StatusCode::kNotFound,
-              absl::StrCat(kind, " not found: ", name), "ResourceInfo", info);
+  info.set_description(std::string(description));
+  return Make(code, absl::StrCat(message, ": ", name), "ResourceInfo", info);
 }
+
+// `kind` as in "Session", `type` its full protobuf name.
+absl::Status ResourceNotFound(absl::string_view kind, absl::string_view type,
+                              absl::string_view name) {
+  return ResourceError(absl::StatusCode::kNotFound,
+                       absl::StrCat(kind, " not found"), type, name,
+                       absl::StrCat(kind, " does not exist."));
+}
+
+absl::Status ResourceExists(absl::string_view kind, absl::string_view type,
+                            absl::string_view name) {
+  return ResourceError(absl::StatusCode::kAlreadyExists,
+                       absl::StrCat(kind, " already exists"), type, name,
+                       absl::StrCat(kind, " exists."));
+}
+
+constexpr absl::string_view kDatabaseType =
+    "google.spanner.admin.database.v1.Database";
+constexpr absl::string_view kInstanceType =
+    "google.spanner.admin.instance.v1.Instance";
+constexpr absl::string_view kOperationType = "google.longrunning.Operation";
 
 absl::Status InvalidRequest(absl::string_view message, absl::string_view field,
                             absl::string_view description) {
@@ -93,13 +113,41 @@ absl::Status SessionNotFound(absl::string_view name) {
 }
 
 absl::Status DatabaseNotFound(absl::string_view name) {
-  return ResourceNotFound("Database",
-                          "google.spanner.admin.database.v1.Database", name);
+  return ResourceNotFound("Database", kDatabaseType, name);
 }
 
 absl::Status InstanceNotFound(absl::string_view name) {
-  return ResourceNotFound("Instance",
-                          "google.spanner.admin.instance.v1.Instance", name);
+  return ResourceNotFound("Instance", kInstanceType, name);
+}
+
+absl::Status InstanceConfigNotFound(absl::string_view name) {
+  return ResourceNotFound("Instance config",
+                          "google.spanner.admin.instance.v1.InstanceConfig",
+                          name);
+}
+
+absl::Status OperationNotFound(absl::string_view name) {
+  return ResourceNotFound("Operation", kOperationType, name);
+}
+
+absl::Status InstanceExists(absl::string_view name) {
+  return ResourceExists("Instance", kInstanceType, name);
+}
+
+absl::Status DatabaseExists(absl::string_view name) {
+  return ResourceExists("Database", kDatabaseType, name);
+}
+
+absl::Status OperationExists(absl::string_view name) {
+  return ResourceExists("Operation", kOperationType, name);
+}
+
+absl::Status DropProtected(absl::string_view name) {
+  return Make(
+      absl::StatusCode::kFailedPrecondition,
+      absl::StrCat("Cannot be dropped while drop protection is enabled (set "
+                   "enable_drop_protection to false by UpdateDatabase): ",
+                   name));
 }
 
 absl::Status InvalidField(absl::string_view method, absl::string_view field,

@@ -26,6 +26,15 @@ inline constexpr size_t kMaxTextBytes = 1024;
 absl::Status SessionNotFound(absl::string_view name);
 absl::Status DatabaseNotFound(absl::string_view name);
 absl::Status InstanceNotFound(absl::string_view name);
+absl::Status InstanceConfigNotFound(absl::string_view name);
+absl::Status OperationNotFound(absl::string_view name);
+// ALREADY_EXISTS, likewise.
+absl::Status InstanceExists(absl::string_view name);
+absl::Status DatabaseExists(absl::string_view name);
+absl::Status OperationExists(absl::string_view name);
+// FAILED_PRECONDITION for a database with drop protection, or an instance that
+// has one.
+absl::Status DropProtected(absl::string_view name);
 
 // INVALID_ARGUMENT `Invalid <method> request: <field> <problem>` with
 // google.rpc.BadRequest; `problem` says what the field must look like.

@@ -16,12 +16,77 @@
 namespace spanner_session_emulator {
 namespace {
 
-ResourceKind KindOf(const google::protobuf::FieldDescriptor& field) {
-  const std::string& type =
-      field.options().GetExtension(google::api::resource_reference).type();
-  if (type == "spanner.googleapis.com/Session") return ResourceKind::kSession;
-  if (type == "spanner.googleapis.com/Database") return ResourceKind::kDatabase;
-  return ResourceKind::kNone;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+
+ResourceKind KindOf(absl::string_view resource_type) {
+  if (resource_type == "spanner.googleapis.com/Session") {
+    return ResourceKind::kSession;
+  }
+  if (resource_type == "spanner.googleapis.com/Database") {
+    return ResourceKind::kDatabase;
+  }
+  return ResourceKind::kOther;
+}
+
+ResourceKind KindOf(const FieldDescriptor& field) {
+  return KindOf(
+      field.options().GetExtension(google::api::resource_reference).type());
+}
+
+bool IsReference(const FieldDescriptor& field) {
+  return field.options().HasExtension(google::api::resource_reference) &&
+         field.type() == FieldDescriptor::TYPE_STRING && !field.is_repeated();
+}
+
+// Has the method know which of its request's fields names its resource.
+void FindResource(const google::protobuf::Descriptor& request, Method& method) {
+  const FieldDescriptor* other = nullptr;
+  // The first one: what a request is about comes before what it refers to.
+  for (int i = 0; i < request.field_count(); ++i) {
+    const FieldDescriptor* field = request.field(i);
+    if (!IsReference(*field)) continue;
+    if (KindOf(*field) == ResourceKind::kOther) {
+      if (other == nullptr) other = field;
+      continue;
+    }
+    other = field;
+    break;
+  }
+  const bool is_google = method.api_kind == ApiKind::kGoogle;
+  // google.longrunning has no references.
+  if (other == nullptr && is_google) other = request.FindFieldByName("name");
+  if (other != nullptr) {
+    if (!is_google && KindOf(*other) == ResourceKind::kOther) return;
+    method.resource_kind = KindOf(*other);
+    method.resource_field = other->name();
+    method.resource = [other](const Message& message) {
+      return message.GetReflection()->GetString(message, other);
+    };
+    return;
+  }
+  if (!is_google) return;
+  // What is to be updated comes whole, with its name.
+  for (int i = 0; i < request.field_count(); ++i) {
+    const FieldDescriptor* field = request.field(i);
+    if (field->message_type() == nullptr || field->is_repeated() ||
+        !field->message_type()->options().HasExtension(google::api::resource)) {
+      continue;
+    }
+    const FieldDescriptor* name =
+        field->message_type()->FindFieldByName("name");
+    method.resource_kind = KindOf(field->message_type()
+                                      ->options()
+                                      .GetExtension(google::api::resource)
+                                      .type());
+    method.resource_field = absl::StrCat(field->name(), ".name");
+    method.resource = [field, name](const Message& message) {
+      const Message& inner =
+          message.GetReflection()->GetMessage(message, field);
+      return inner.GetReflection()->GetString(inner, name);
+    };
+    return;
+  }
 }
 
 std::unique_ptr<Method> MakeMethod(absl::string_view service,
@@ -89,17 +154,7 @@ void MethodTable::AddService(const google::protobuf::ServiceDescriptor* service,
     method->client_streaming = descriptor->client_streaming();
     method->server_streaming = descriptor->server_streaming();
     method->service = [service] { return service; };
-    for (int j = 0; j < descriptor->input_type()->field_count(); ++j) {
-      const auto* field = descriptor->input_type()->field(j);
-      // The first one: what a request is about comes before what it refers to.
-      method->resource_kind = KindOf(*field);
-      if (method->resource_kind == ResourceKind::kNone) continue;
-      method->resource_field = field->name();
-      method->resource = [field](const google::protobuf::Message& request) {
-        return request.GetReflection()->GetString(request, field);
-      };
-      break;
-    }
+    FindResource(*descriptor->input_type(), *method);
     Add(std::move(method), fallback);
   }
 }
@@ -132,6 +187,16 @@ void MethodTable::Set(absl::string_view full_name,
   method.request_prototype = &request_prototype;
   method.handle = std::move(handle);
   method.validate = std::move(validate);
+}
+
+void MethodTable::SetOauthScopes(absl::string_view full_name,
+                                 std::vector<std::string> scopes) {
+  At(full_name).oauth_scopes = std::move(scopes);
+}
+
+void MethodTable::SetHttpPaths(absl::string_view full_name,
+                               std::vector<HttpPath> paths) {
+  At(full_name).http_paths = std::move(paths);
 }
 
 void MethodTable::SetHasSecrets(absl::string_view full_name) {

@@ -29,8 +29,10 @@ using Handler = std::function<Reply(Call&)>;
 // leave what it found in Call::prepared.
 using Validator = std::function<absl::Status(Call&)>;
 
-// What a method's request names in its field for the resource.
-enum class ResourceKind { kNone, kDatabase, kSession };
+// What a method's request names in its field for the resource. The pipeline
+// parses the names of databases and sessions; what else there is (projects,
+// instances, operations ...) is its validator's to parse.
+enum class ResourceKind { kNone, kOther, kDatabase, kSession };
 
 // Whose method it is: what its callers have to show depends on that.
 enum class ApiKind {
@@ -45,6 +47,13 @@ ApiKind ApiKindOf(absl::string_view method);
 // Reads the resource's name out of a request of the method's type.
 using ResourceReader =
     std::function<std::string(const google::protobuf::Message&)>;
+
+// A way to call a method by HTTP, as google.api.http has it.
+struct HttpPath {
+  std::string http_method;  // `GET`
+  std::string path;         // `/v1/{name=projects/*/instances/*/operations/*}`
+  bool has_body = false;    // Which is the request.
+};
 
 struct Method {
   std::string name;       // `GetSession`
@@ -62,9 +71,13 @@ struct Method {
   bool may_wait = false;
   // Of the request; null where nobody has given it.
   const google::protobuf::Message* request_prototype = nullptr;
-  // The field with a google.api.resource_reference to a session or database.
+  // Not empty: what goes before its annotation, as a service's configuration
+  // does.
+  std::vector<HttpPath> http_paths;
+  // The field with a google.api.resource_reference to a session or database; if
+  // there is none, that with another name, be it in a message of its own.
   ResourceKind resource_kind = ResourceKind::kNone;
-  std::string resource_field;  // `name`
+  std::string resource_field;  // `name`, `database.name`
   ResourceReader resource;     // Null for kNone.
 
   Validator validate;  // May be null: nothing to look at.
@@ -123,6 +136,12 @@ class MethodTable {
   void Set(absl::string_view full_name,
            const google::protobuf::Message& request_prototype, Handler handle,
            Validator validate = nullptr);
+
+  // Says of a method what its annotations do not say, or say otherwise. It must
+  // be there.
+  void SetOauthScopes(absl::string_view full_name,
+                      std::vector<std::string> scopes);
+  void SetHttpPaths(absl::string_view full_name, std::vector<HttpPath> paths);
 
   // Has a method's errors not quote from its requests. It must be there.
   void SetHasSecrets(absl::string_view full_name);

@@ -20,6 +20,11 @@ absl::Status Pipeline::ParseResource(Call& call) {
   const Method& method = call.method_;
   if (method.resource_kind == ResourceKind::kNone) return absl::OkStatus();
   std::string name = method.resource(*call.request_);
+  if (method.resource_kind == ResourceKind::kOther) {
+    // Nobody is to keep, or log, a longer one.
+    if (name.size() <= kMaxNameBytes) call.resource_ = std::move(name);
+    return absl::OkStatus();
+  }
   absl::Status status;
   if (method.resource_kind == ResourceKind::kSession) {
     auto session = SessionName::Parse(std::move(name));

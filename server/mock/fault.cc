@@ -20,7 +20,12 @@ namespace {
 
 using Match = v1::Fault::Match;
 
-constexpr absl::string_view kSpanner = "google.spanner.v1.Spanner.";
+// Whose methods can be called by their short names.
+constexpr absl::string_view kServices[] = {
+    "google.spanner.v1.Spanner",
+    "google.spanner.admin.database.v1.DatabaseAdmin",
+    "google.spanner.admin.instance.v1.InstanceAdmin",
+    "google.longrunning.Operations"};
 
 constexpr absl::Duration kLongest = absl::Hours(24);
 constexpr double kMostSigma = 10;
@@ -239,15 +244,25 @@ class FaultReader {
     return absl::OkStatus();
   }
 
-  // Returns whether there is one of that name.
+  // Returns whether there is one of that name. A short one may be that of
+  // several services, and then is of all.
   bool ReadMethod(const std::string& name) {
     NeedDescriptors();
-    const std::string full_name =
-        absl::StrContains(name, '.') ? name : absl::StrCat(kSpanner, name);
-    fault_.methods_.insert(full_name);
-    return ApiKindOf(full_name) == ApiKind::kGoogle &&
-           google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(
-               full_name) != nullptr;
+    const auto read = [this](std::string full_name) {
+      if (ApiKindOf(full_name) != ApiKind::kGoogle ||
+          google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(
+              full_name) == nullptr) {
+        return false;
+      }
+      fault_.methods_.insert(std::move(full_name));
+      return true;
+    };
+    if (absl::StrContains(name, '.')) return read(name);
+    bool found = false;
+    for (const absl::string_view service : kServices) {
+      found |= read(absl::StrCat(service, ".", name));
+    }
+    return found;
   }
 
   absl::Status ReadStatement(const Match& match) {

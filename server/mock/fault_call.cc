@@ -30,6 +30,7 @@ FaultCall::FaultCall(const Call& call, SessionStore* store)
       database_ = call.session().database_full();
       break;
     case ResourceKind::kDatabase:
+    case ResourceKind::kOther:
       database_ = call.resource();
       break;
   }

@@ -7,6 +7,7 @@
 #include "google/spanner/v1/spanner.pb.h"
 #include "server/call/errors.h"
 #include "server/call/method.h"
+#include "store/names.h"
 
 namespace spanner_session_emulator {
 namespace {
@@ -200,10 +201,7 @@ absl::Status FaultSource::StatusOf(const Fault& fault) const {
     case v1::Fault::SESSION_NOT_FOUND:
       return errors::SessionNotFound(call_.resource());
     case v1::Fault::DATABASE_NOT_FOUND:
-      return errors::DatabaseNotFound(call_.method().resource_kind ==
-                                              ResourceKind::kSession
-                                          ? call_.session().database_full()
-                                          : call_.resource());
+      return errors::DatabaseNotFound(DatabaseIn(call_.resource()));
     case v1::Fault::ABORTED:
       return errors::TransactionAborted(
           retry_delay.value_or(errors::kAbortRetryDelay));

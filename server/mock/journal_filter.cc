@@ -98,7 +98,12 @@ absl::string_view ProblemName(CallProblem problem) {
   return "";
 }
 
-constexpr absl::string_view kSpanner = "google.spanner.v1.Spanner";
+// Whose methods have short names.
+constexpr absl::string_view kServices[] = {
+    "google.spanner.v1.Spanner",
+    "google.spanner.admin.database.v1.DatabaseAdmin",
+    "google.spanner.admin.instance.v1.InstanceAdmin",
+    "google.longrunning.Operations"};
 
 // By their numbers.
 const std::vector<std::string>& StatusNames() {
@@ -130,13 +135,16 @@ using Check = std::string (*)(const std::string& value, bool is_whole);
 std::string CheckMethod(const std::string& value, bool is_whole) {
   if (!is_whole || value.find_first_of("./") != std::string::npos) return "";
   NeedDescriptors();
-  const auto* service =
-      google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
-          std::string(kSpanner));
-  if (service != nullptr && service->FindMethodByName(value) != nullptr) {
-    return "";
+  for (const absl::string_view name : kServices) {
+    const auto* service =
+        google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
+            std::string(name));
+    if (service != nullptr && service->FindMethodByName(value) != nullptr) {
+      return "";
+    }
   }
-  return absl::StrCat("a method of ", kSpanner, ", or any by its full name");
+  return absl::StrCat("a method of ", absl::StrJoin(kServices, ", "),
+                      ", or any by its full name");
 }
 
 // Where nothing is named, the name is empty.

@@ -19,7 +19,7 @@ void JournalRecorder::Open(Call& call, CallTime start) {
       session = call.session().full();
       database = call.session().database_full();
     } else {
-      database = call.database().full();
+      database = DatabaseIn(call.resource());
     }
   }
   // What came by REST is no message.

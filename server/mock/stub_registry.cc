@@ -27,11 +27,14 @@ struct BuiltInStatement {
   absl::string_view column;
   absl::string_view value;
 };
+constexpr absl::string_view kDialectQuery =
+    "select option_value from information_schema.database_options where "
+    "option_name='database_dialect'";
 constexpr BuiltInStatement kBuiltIn[] = {
     {"select 1", "INT64", "1"},
-    {"select option_value from information_schema.database_options where "
-     "option_name='database_dialect'",
-     "option_value STRING", "GOOGLE_STANDARD_SQL"},
+    {kDialectQuery, "option_value STRING", "GOOGLE_STANDARD_SQL"},
+    // In the place of the one before.
+    {kDialectQuery, "option_value STRING", "POSTGRESQL"},
 };
 
 std::shared_ptr<const Stub> MakeBuiltIn(const BuiltInStatement& statement) {
@@ -57,7 +60,8 @@ std::vector<absl::string_view> ScopesOf(absl::string_view database) {
 }
 
 // The number of the built-in stub for a call, if there is one.
-std::optional<int64_t> BuiltInNumber(const StubCall& call) {
+std::optional<int64_t> BuiltInNumber(const StubCall& call,
+                                     const DatabaseCatalog* catalog) {
   if (call.kind != StubCall::Kind::kStatement) return std::nullopt;
   constexpr size_t kLongest = 200;
   if (call.sql.size() > kLongest) return std::nullopt;
@@ -67,9 +71,12 @@ std::optional<int64_t> BuiltInNumber(const StubCall& call) {
   absl::ConsumeSuffix(&sql, ";");
   sql = absl::StripTrailingAsciiWhitespace(sql);
   for (size_t i = 0; i < std::size(kBuiltIn); ++i) {
-    if (absl::EqualsIgnoreCase(sql, kBuiltIn[i].sql)) {
-      return -static_cast<int64_t>(i) - 1;
+    if (!absl::EqualsIgnoreCase(sql, kBuiltIn[i].sql)) continue;
+    if (kBuiltIn[i].sql == kDialectQuery && catalog != nullptr &&
+        catalog->DialectOf(call.database) == Dialect::kPostgresql) {
+      ++i;
     }
+    return -static_cast<int64_t>(i) - 1;
   }
   return std::nullopt;
 }
@@ -118,7 +125,8 @@ std::string WhyNot(const StubCall& call, const StubKeys& keys,
 
 }  // namespace
 
-StubRegistry::StubRegistry(Stubs first) {
+StubRegistry::StubRegistry(Stubs first, const DatabaseCatalog* catalog)
+    : catalog_(catalog) {
   int64_t number = 0;
   for (const BuiltInStatement& statement : kBuiltIn) {
     built_in_[--number] = MakeBuiltIn(statement);
@@ -315,7 +323,7 @@ std::optional<StubResult> StubRegistry::Answer(const StubCall& call) {
       return result;
     }
   }
-  const std::optional<int64_t> built_in = BuiltInNumber(call);
+  const std::optional<int64_t> built_in = BuiltInNumber(call, catalog_);
   if (!built_in.has_value()) return std::nullopt;
   return StubResult{.stub = built_in_.at(*built_in),
                     .place = {.stub = *built_in}};
@@ -325,7 +333,7 @@ std::optional<StubResult> StubRegistry::At(const StubCall& call,
                                            const ResultPlace& place) const {
   StubResult result{.stub = nullptr, .place = place};
   if (place.stub < 0) {
-    if (BuiltInNumber(call) != place.stub) return std::nullopt;
+    if (BuiltInNumber(call, catalog_) != place.stub) return std::nullopt;
     result.stub = built_in_.at(place.stub);
   } else {
     {

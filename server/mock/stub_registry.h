@@ -26,6 +26,7 @@
 #include "server/mock/result_source.h"
 #include "server/mock/stub.h"
 #include "server/mock/stub_call.h"
+#include "store/database_catalog.h"
 #include "store/mutex.h"
 #include "store/names.h"
 
@@ -43,8 +44,10 @@ class StubRegistry {
     int64_t hit_count = 0;
   };
 
-  // With these at first, whose names differ.
-  explicit StubRegistry(Stubs first = {});
+  // With these at first, whose names differ. The catalogue, which may be null,
+  // knows the dialects of databases, and must outlive the registry.
+  explicit StubRegistry(Stubs first = {},
+                        const DatabaseCatalog* catalog = nullptr);
   StubRegistry(const StubRegistry&) = delete;
   StubRegistry& operator=(const StubRegistry&) = delete;
 
@@ -133,9 +136,10 @@ class StubRegistry {
   std::optional<StubResult> At(const StubCall& call,
                                const ResultPlace& place) const;
 
+  const DatabaseCatalog* const catalog_;
   // What the constructor was given.
   std::vector<std::shared_ptr<const Stub>> first_;
-  // SELECT 1 and the dialect, by number, which is negative.
+  // SELECT 1 and the dialects, by number, which is negative.
   std::map<int64_t, std::shared_ptr<const Stub>> built_in_;
 
   mutable Mutex mu_;

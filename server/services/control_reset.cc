@@ -31,6 +31,7 @@ constexpr std::pair<ResetPart, Proto::Part> kParts[] = {
     {ResetPart::kSessionLimits, Proto::SESSION_LIMITS},
     {ResetPart::kAuthPolicy, Proto::AUTH_POLICY},
     {ResetPart::kAuthReport, Proto::AUTH_REPORT},
+    {ResetPart::kDatabases, Proto::DATABASES},
 };
 
 absl::Status Validate(Call& call) {

@@ -36,7 +36,7 @@ absl::StatusOr<ResetResult> Reset(const Resettable& all,
     const bool takes_scope =
         part == ResetPart::kSessions || part == ResetPart::kSessionCounts ||
         part == ResetPart::kStubs || part == ResetPart::kFaults ||
-        part == ResetPart::kJournal;
+        part == ResetPart::kJournal || part == ResetPart::kDatabases;
     return options.parts.empty() ? takes_scope || !scoped : asked_for(part);
   };
   ResetResult result;
@@ -52,6 +52,14 @@ absl::StatusOr<ResetResult> Reset(const Resettable& all,
   } else if (resets(ResetPart::kSessions)) {
     result.deleted_sessions = all.store->Delete({.scope = options.scope});
     result.parts.push_back(ResetPart::kSessions);
+  }
+  if (resets(ResetPart::kDatabases)) {
+    MutexLock lock(all.changing);
+    for (const DatabaseName& database : all.catalog->Reset(options.scope)) {
+      result.deleted_sessions += all.store->DropDatabase(database);
+    }
+    all.operations->DeleteIn(options.scope);
+    result.parts.push_back(ResetPart::kDatabases);
   }
   // After the sessions, whose ends count.
   if (resets(ResetPart::kSessionCounts)) {

@@ -11,6 +11,9 @@
 #include "server/mock/fault_registry.h"
 #include "server/mock/journal.h"
 #include "server/mock/stub_registry.h"
+#include "server/services/operations.h"
+#include "store/database_catalog.h"
+#include "store/mutex.h"
 #include "store/names.h"
 #include "store/session_store.h"
 
@@ -46,6 +49,11 @@ enum class ResetPart {
   kAuthPolicy,
   // The auth report begins anew; likewise.
   kAuthReport,
+  // Instances and databases: only those that were declared at the start are
+  // recorded, none is remembered as deleted, and long-running operations are
+  // forgotten. The sessions of databases that do not exist any more are
+  // deleted.
+  kDatabases,
 };
 
 struct ResetOptions {
@@ -67,6 +75,9 @@ struct Resettable {
   StubRegistry* stubs;
   FaultRegistry* faults;
   Journal* journal;
+  DatabaseCatalog* catalog;
+  Operations* operations;
+  Mutex* changing;  // As in AdminResources.
 };
 
 // INVALID_ARGUMENT for parts that do not go together or with the scope, whose

@@ -6,6 +6,11 @@
 
 namespace spanner_session_emulator {
 
+absl::Status Resources::RequireInstance(const InstanceName& instance) const {
+  return catalog->Exists(instance) ? absl::OkStatus()
+                                   : errors::InstanceNotFound(instance.full());
+}
+
 absl::Status Resources::RequireDatabase(const DatabaseName& database) const {
   if (catalog->Exists(database)) return absl::OkStatus();
   const InstanceName instance = database.instance();
@@ -44,6 +49,7 @@ absl::Status Resources::Require(const Call& call) const {
     case ResourceKind::kDatabase:
       return RequireDatabase(call.database());
     case ResourceKind::kNone:
+    case ResourceKind::kOther:
       break;
   }
   return absl::OkStatus();

@@ -22,6 +22,8 @@ struct Resources {
   SessionStore* store;
   const DatabaseCatalog* catalog;
 
+  // NOT_FOUND for the instance.
+  absl::Status RequireInstance(const InstanceName& instance) const;
   // NOT_FOUND for the instance if that does not exist, else for the database.
   absl::Status RequireDatabase(const DatabaseName& database) const;
 

@@ -138,6 +138,7 @@ class SessionMethods {
     const std::vector<NamedSession> created = resources_.store->Create(
         call.database(), std::any_cast<SessionTemplate&>(call.prepared), 1);
     if (created.empty()) return TooMany();
+    if (absl::Status s = Outlived(call, created); !s.ok()) return s;
     return SerializeSession(created[0].name.full(), created[0].session,
                             call.arena());
   }
@@ -153,6 +154,7 @@ class SessionMethods {
                  resources_.store->limits().max_sessions_per_batch));
     // Never an empty success: a pool would ask again and again.
     if (created.empty()) return TooMany();
+    if (absl::Status s = Outlived(call, created); !s.ok()) return s;
     return SerializeSessions(created, /*next_page_token=*/"", call.arena());
   }
 
@@ -209,6 +211,18 @@ class SessionMethods {
   }
 
  private:
+  // The database may have been dropped while its sessions were created, too
+  // late to take them with it.
+  absl::Status Outlived(const Call& call,
+                        const std::vector<NamedSession>& created) const {
+    absl::Status status = resources_.RequireDatabase(call.database());
+    if (status.ok()) return status;
+    for (const NamedSession& session : created) {
+      resources_.store->Delete(session.name);
+    }
+    return status;
+  }
+
   absl::Status TooMany() const {
     return errors::TooManySessions(resources_.store->limits().max_sessions);
   }

@@ -212,25 +212,35 @@ HttpCall ToHttp(const google::protobuf::MethodDescriptor& method,
   } else if (!rule.delete_().empty()) {
     call.method = "DELETE";
     pattern = rule.delete_();
+  } else if (!rule.patch().empty()) {
+    call.method = "PATCH";
+    pattern = rule.patch();
   } else {
     ADD_FAILURE() << "no HTTP annotation: " << method.full_name();
   }
 
-  // At most one variable, as `{name=projects/*/…}`.
+  // At most one variable, as `{name=projects/*/…}` or `{part.name=…}`.
   const size_t open = pattern.find('{');
   if (open == std::string::npos) {
     call.target = pattern;
   } else {
     const size_t close = pattern.find('}');
     const std::string variable = pattern.substr(open + 1, close - open - 1);
-    const FieldDescriptor* field = method.input_type()->FindFieldByName(
-        variable.substr(0, variable.find('=')));
+    const std::vector<std::string> path =
+        absl::StrSplit(variable.substr(0, variable.find('=')), '.');
+    Message* holder = rest.get();
+    for (size_t i = 0; i + 1 < path.size(); ++i) {
+      holder = holder->GetReflection()->MutableMessage(
+          holder, holder->GetDescriptor()->FindFieldByName(path[i]));
+    }
+    const FieldDescriptor* field =
+        holder->GetDescriptor()->FindFieldByName(path.back());
     call.target = absl::StrCat(
         pattern.substr(0, open),
-        PercentEncode(request.GetReflection()->GetString(request, field),
+        PercentEncode(holder->GetReflection()->GetString(*holder, field),
                       /*keep_slashes=*/true),
         pattern.substr(close + 1));
-    rest->GetReflection()->ClearField(rest.get(), field);
+    holder->GetReflection()->ClearField(holder, field);
   }
 
   if (rule.body() == "*") {

@@ -41,6 +41,11 @@ ABSEIL_PACKAGES = {
 
 GOOGLEAPIS_PACKAGES = {
     "google/api": "//third_party/googleapis:BUILD.api",
+    "google/iam/v1": "//third_party/googleapis:BUILD.iam_v1",
+    "google/longrunning": "//third_party/googleapis:BUILD.longrunning",
     "google/rpc": "//third_party/googleapis:BUILD.rpc",
+    "google/spanner/admin/database/v1": "//third_party/googleapis:BUILD.spanner_admin_database_v1",
+    "google/spanner/admin/instance/v1": "//third_party/googleapis:BUILD.spanner_admin_instance_v1",
     "google/spanner/v1": "//third_party/googleapis:BUILD.spanner_v1",
+    "google/type": "//third_party/googleapis:BUILD.type",
 }

@@ -87,6 +87,16 @@ absl::StatusOr<HttpBinding> MakeBinding(const Method& method,
 
 absl::StatusOr<std::vector<HttpBinding>> HttpBindingsOf(const Method& method) {
   std::vector<HttpBinding> bindings;
+  for (const HttpPath& path : method.http_paths) {
+    google::api::HttpRule rule;
+    rule.mutable_custom()->set_kind(path.http_method);
+    rule.mutable_custom()->set_path(path.path);
+    if (path.has_body) rule.set_body("*");
+    auto binding = MakeBinding(method, rule);
+    if (!binding.ok()) return binding.status();
+    bindings.push_back(*std::move(binding));
+  }
+  if (!bindings.empty()) return bindings;
   const pb::MethodOptions& options = method.descriptor()->options();
   if (!options.HasExtension(google::api::http) || method.client_streaming) {
     return bindings;

@@ -1,4 +1,4 @@
-// The google.api.http annotation of a method, ready for use.
+// The ways to call a method by HTTP, ready for use.
 #ifndef SPANNER_SESSION_EMULATOR_SERVER_TRANSPORT_REST_HTTP_BINDING_H_
 #define SPANNER_SESSION_EMULATOR_SERVER_TRANSPORT_REST_HTTP_BINDING_H_
 
@@ -32,8 +32,8 @@ struct HttpBinding {
   const google::protobuf::FieldDescriptor* response_field = nullptr;
 };
 
-// All bindings of a method; none if it has no annotation, or if its requests
-// are a stream. INVALID_ARGUMENT for an annotation that makes no sense.
+// All bindings of a method: its http_paths, or else those of its google.api.http
+// annotation; none if it has neither, or if its requests are a stream. INVALID_ARGUMENT for an annotation that makes no sense.
 absl::StatusOr<std::vector<HttpBinding>> HttpBindingsOf(const Method& method);
 
 }  // namespace spanner_session_emulator

@@ -81,21 +81,35 @@ void RestService::AddPage(std::string path, HttpHandler page) {
 }
 
 HttpResponse RestService::Handle(const HttpRequest& request) const {
+  return *Answer(request, /*may_refuse=*/true);
+}
+
+std::optional<HttpResponse> RestService::TryHandle(
+    const HttpRequest& request) const {
+  return Answer(request, /*may_refuse=*/false);
+}
+
+std::optional<HttpResponse> RestService::Answer(const HttpRequest& request,
+                                                bool may_refuse) const {
   if (request.method == "OPTIONS" && !options_.cors_origin.empty()) {
     return Preflight(request);
   }
-  HttpResponse response = Answer(request);
-  if (response.source == nullptr) AddCors(response.headers);
+  std::optional<HttpResponse> response = AnswerWithoutCors(request, may_refuse);
+  if (response.has_value() && response->source == nullptr) {
+    AddCors(response->headers);
+  }
   return response;
 }
 
-HttpResponse RestService::Answer(const HttpRequest& request) const {
+std::optional<HttpResponse> RestService::AnswerWithoutCors(
+    const HttpRequest& request, bool may_refuse) const {
   const Target target = SplitTarget(request.target);
   const RestQuery query = RestQuery::Parse(target.query);
   if (!absl::StartsWith(target.path, "/")) {
+    if (!may_refuse) return std::nullopt;
     // About the server, not about any path.
     if (request.method == "OPTIONS" && target.path == "*") {
-      return {.status = 204};
+      return HttpResponse{.status = 204};
     }
     return Refuse(request, query, nullptr, 400,
                   errors::BadHttpRequest(400, "the path must begin with '/'"));
@@ -107,6 +121,7 @@ HttpResponse RestService::Answer(const HttpRequest& request) const {
     match = router_.Find(http_method, target.path);
   }
   if (match.binding == nullptr) {
+    if (!may_refuse) return std::nullopt;
     const auto page = pages_.find(target.path);
     if (page != pages_.end()) {
       return http_method == "GET" ? page->second(request)
@@ -124,7 +139,13 @@ HttpResponse RestService::Answer(const HttpRequest& request) const {
     response.headers.emplace_back("Allow", allowed);
     return response;
   }
-  const HttpBinding& binding = *match.binding;
+  return CallBinding(request, *match.binding, match.path, query);
+}
+
+HttpResponse RestService::CallBinding(const HttpRequest& request,
+                                      const HttpBinding& binding,
+                                      absl::string_view path,
+                                      const RestQuery& query) const {
   if (binding.has_body && !request.body.empty()) {
     const auto type = request.Header("content-type");
     if (type.has_value() && !IsJson(*type)) {
@@ -134,7 +155,7 @@ HttpResponse RestService::Answer(const HttpRequest& request) const {
     const absl::string_view encoding = absl::StripAsciiWhitespace(
         request.Header("content-encoding").value_or(""));
     if (absl::EqualsIgnoreCase(encoding, "gzip")) {
-      return CallInflated(request, binding, match.path, query);
+      return CallInflated(request, binding, path, query);
     }
     if (!encoding.empty() && !absl::EqualsIgnoreCase(encoding, "identity")) {
       HttpResponse response =
@@ -144,7 +165,7 @@ HttpResponse RestService::Answer(const HttpRequest& request) const {
       return response;
     }
   }
-  return CallMethod(request, binding, match.path, query);
+  return CallMethod(request, binding, path, query);
 }
 
 HttpResponse RestService::CallInflated(const HttpRequest& request,

@@ -3,6 +3,7 @@
 #define SPANNER_SESSION_EMULATOR_SERVER_TRANSPORT_REST_REST_SERVICE_H_
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
@@ -44,9 +45,18 @@ class RestService {
   // source, a JSON array with one message in memory at a time, and so does a
   // unary one that may have to wait. Thread-safe, never waits.
   HttpResponse Handle(const HttpRequest& request) const;
+  // The same for what one of the methods takes; nothing for all else.
+  std::optional<HttpResponse> TryHandle(const HttpRequest& request) const;
 
  private:
-  HttpResponse Answer(const HttpRequest& request) const;
+  // Nothing if no method takes it and it `may_refuse` nothing.
+  std::optional<HttpResponse> Answer(const HttpRequest& request,
+                                     bool may_refuse) const;
+  std::optional<HttpResponse> AnswerWithoutCors(const HttpRequest& request,
+                                                bool may_refuse) const;
+  HttpResponse CallBinding(const HttpRequest& request,
+                           const HttpBinding& binding, absl::string_view path,
+                           const RestQuery& query) const;
   HttpResponse CallInflated(const HttpRequest& request,
                             const HttpBinding& binding, absl::string_view path,
                             const RestQuery& query) const;

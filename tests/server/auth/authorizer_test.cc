@@ -452,13 +452,18 @@ TEST_P(AuthorizerTest, TheReportSaysWhoNeededWhat) {
   EXPECT_THAT(user.missing(), IsEmpty());
   EXPECT_THAT(
       user.unused(),
-      ElementsAre("spanner.databases.beginOrRollbackReadWriteTransaction",
-                  "spanner.databases.beginPartitionedDmlTransaction",
-                  "spanner.databases.beginReadOnlyTransaction",
-                  "spanner.databases.partitionQuery",
-                  "spanner.databases.partitionRead", "spanner.databases.read",
-                  "spanner.databases.select", "spanner.databases.write",
-                  "spanner.sessions.delete", "spanner.sessions.list"));
+      ElementsAre(
+          "spanner.databaseOperations.cancel", "spanner.databaseOperations.get",
+          "spanner.databaseOperations.list",
+          "spanner.databases.beginOrRollbackReadWriteTransaction",
+          "spanner.databases.beginPartitionedDmlTransaction",
+          "spanner.databases.beginReadOnlyTransaction", "spanner.databases.get",
+          "spanner.databases.getDdl", "spanner.databases.partitionQuery",
+          "spanner.databases.partitionRead", "spanner.databases.read",
+          "spanner.databases.select", "spanner.databases.updateDdl",
+          "spanner.databases.write", "spanner.instancePartitions.get",
+          "spanner.instances.get", "spanner.sessions.delete",
+          "spanner.sessions.list"));
 
   const v1::PrincipalReport getter = ReportOf("getter");
   EXPECT_THAT(getter.used(), IsEmpty());
@@ -529,8 +534,8 @@ TEST_P(GrpcAuthorizerTest, UnknownMethodsOfGooglesServicesNeedATokenFirst) {
   const auto channel = Connect(emulator(), GetParam());
   for (const std::string method :
        {"google.spanner.v1.Spanner/NoSuch",
-        "google.spanner.admin.database.v1.DatabaseAdmin/ListDatabases",
-        "google.longrunning.Operations/GetOperation"}) {
+        "google.spanner.admin.database.v1.DatabaseAdmin/NoSuch",
+        "google.longrunning.Operations/NoSuch"}) {
     const std::string path = absl::StrCat("/", method);
     const Answer missing = CallPath(channel, path, "\xff");
     EXPECT_EQ(missing.status.code(), kUnauthenticated) << method;

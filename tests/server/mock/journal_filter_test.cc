@@ -290,7 +290,10 @@ TEST_F(JournalFilterTest, MistakesAreFoundWhereTheyAre) {
 TEST_F(JournalFilterTest, ValuesThatNoCallCanHaveAreMistakes) {
   EXPECT_THAT(Problem("method = Comit"),
               HasSubstr("position 10 (\"Comit\"): expected a method of "
-                        "google.spanner.v1.Spanner, or any by its full name"));
+                        "google.spanner.v1.Spanner, "));
+  EXPECT_THAT(Problem("method = Comit"),
+              HasSubstr("google.longrunning.Operations, or any by its full "
+                        "name"));
   EXPECT_THAT(Problem("NOT method != comit"), HasSubstr("(\"comit\")"));
   EXPECT_THAT(Problem("database:p"),
               HasSubstr("position 10 (\"p\"): expected empty (everything), "

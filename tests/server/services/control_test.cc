@@ -786,9 +786,9 @@ TEST_P(ControlTest, ResetBringsBackTheBeginning) {
   EXPECT_THAT(
       response.parts(),
       ElementsAre(v1::ResetRequest::FAULTS, v1::ResetRequest::CLOCK,
-                  v1::ResetRequest::SESSIONS, v1::ResetRequest::SESSION_COUNTS,
-                  v1::ResetRequest::STUBS, v1::ResetRequest::JOURNAL,
-                  v1::ResetRequest::SESSION_LIMITS,
+                  v1::ResetRequest::SESSIONS, v1::ResetRequest::DATABASES,
+                  v1::ResetRequest::SESSION_COUNTS, v1::ResetRequest::STUBS,
+                  v1::ResetRequest::JOURNAL, v1::ResetRequest::SESSION_LIMITS,
                   v1::ResetRequest::AUTH_POLICY,
                   v1::ResetRequest::AUTH_REPORT));
   EXPECT_EQ(response.deleted_session_count(), 2);
@@ -829,10 +829,11 @@ TEST_P(ControlTest, AScopedResetLeavesTheClockAndOthersAlone) {
   const std::string other = Create("", "projects/p/instances/i2/databases/d");
   Advance(absl::Minutes(1));
   const auto response = Reset(absl::StrCat("scope: '", kInstance, "'")).value();
-  EXPECT_THAT(response.parts(),
-              ElementsAre(v1::ResetRequest::FAULTS, v1::ResetRequest::SESSIONS,
-                          v1::ResetRequest::SESSION_COUNTS,
-                          v1::ResetRequest::STUBS, v1::ResetRequest::JOURNAL));
+  EXPECT_THAT(
+      response.parts(),
+      ElementsAre(v1::ResetRequest::FAULTS, v1::ResetRequest::SESSIONS,
+                  v1::ResetRequest::DATABASES, v1::ResetRequest::SESSION_COUNTS,
+                  v1::ResetRequest::STUBS, v1::ResetRequest::JOURNAL));
   EXPECT_EQ(response.deleted_session_count(), 1);
   EXPECT_FALSE(Alive(mine));
   EXPECT_TRUE(Alive(other));
@@ -983,11 +984,13 @@ TEST_P(ControlTest, ResetsThatMakeNoSenseAreInvalidAndDoNothing) {
             "parts must have SESSIONS beside CLOCK"},
            {"parts: SESSIONS parts: PART_UNSPECIFIED",
             "parts[1] must be one of CLOCK, SESSIONS, SESSION_COUNTS, STUBS, "
-            "FAULTS, JOURNAL, SESSION_LIMITS, AUTH_POLICY, AUTH_REPORT, but is "
+            "FAULTS, JOURNAL, SESSION_LIMITS, AUTH_POLICY, AUTH_REPORT, "
+            "DATABASES, but is "
             "0"},
            {"parts: 99",
             "parts[0] must be one of CLOCK, SESSIONS, SESSION_COUNTS, STUBS, "
-            "FAULTS, JOURNAL, SESSION_LIMITS, AUTH_POLICY, AUTH_REPORT, but is "
+            "FAULTS, JOURNAL, SESSION_LIMITS, AUTH_POLICY, AUTH_REPORT, "
+            "DATABASES, but is "
             "99"},
            {"parts: AUTH_POLICY scope: 'projects/p'",
             "parts must not have SESSION_LIMITS, AUTH_POLICY or AUTH_REPORT "
@@ -1213,8 +1216,8 @@ TEST_P(ControlTest, EverythingGoesInCpp) {
   ASSERT_THAT(result, IsOk());
   EXPECT_THAT(result->parts,
               ElementsAre(ResetPart::kFaults, ResetPart::kSessions,
-                          ResetPart::kSessionCounts, ResetPart::kStubs,
-                          ResetPart::kJournal));
+                          ResetPart::kDatabases, ResetPart::kSessionCounts,
+                          ResetPart::kStubs, ResetPart::kJournal));
   EXPECT_EQ(result->deleted_sessions, 1);
   EXPECT_THAT(
       emulator().Reset({.parts = {ResetPart::kClock}}),
