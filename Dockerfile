@@ -12,7 +12,7 @@ WORKDIR /src
 COPY tools/setup.sh tools/
 RUN tools/setup.sh --packages
 COPY . .
-RUN bazel build //server:spanner_session_emulator \
+RUN bazel build //server:spanner_session_emulator //third_party:licenses \
   && tools/image/root_fs.sh bazel-bin/server/spanner_session_emulator /root_fs \
   && bazel shutdown
 

@@ -45,7 +45,7 @@ test-examples: setup  ## build and run the example for Bazel, with the emulator 
 
 bench-build: setup
 	@tools/setup.sh --bench
-	@bazel build //bench:all //server:spanner_session_emulator
+	@bazel build //bench:all //server:spanner_session_emulator //third_party:licenses
 
 bench: bench-build  ## measure speed and memory, in a quarter of an hour; writes bench-report/report.md
 	@bench/run.py $(BENCH_FLAGS)

@@ -1,10 +1,11 @@
 """The repositories that the build needs, each under the Bazel world's usual name.
 
-Libraries come from Debian packages (tools/setup.sh installs them), the API
-protos from npm at the version that third_party/googleapis/package-lock.json
+Libraries come from Debian packages (tools/setup.sh installs them) and one from
+Debian's sources, the API protos from npm at the version that third_party/googleapis/package-lock.json
 pins. docs/dependencies.md says why each is there.
 """
 
+load("@bazel_tools//tools/build_defs/repo:http.bzl", "http_archive")
 load("//third_party/debian:debian.bzl", "debian_repository")
 load("//third_party/debian:packages.bzl", "ABSEIL_PACKAGES", "GOOGLEAPIS_PACKAGES")
 load("//third_party:npm.bzl", "npm_repository")
@@ -77,6 +78,18 @@ def spanner_session_emulator_deps():
     _maybe(debian_repository, "zlib", files = {
         "BUILD.bazel": "//third_party/debian:BUILD.zlib",
     })
+
+    # Debian has its shared libraries only.
+    _maybe(
+        http_archive,
+        "com_github_jupp0r_prometheus_cpp",
+        sha256 = "593e028d401d3298eada804d252bc38d8cab3ea1c9e88bcd72095281f85e6d16",
+        strip_prefix = "prometheus-cpp-1.0.1",
+        urls = [
+            "http://deb.debian.org/debian/pool/main/p/prometheus-cpp/prometheus-cpp_1.0.1.orig.tar.gz",
+            "https://github.com/jupp0r/prometheus-cpp/archive/refs/tags/v1.0.1.tar.gz",
+        ],
+    )
 
     # Google's published API protos, unmodified.
     _maybe(

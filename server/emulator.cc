@@ -32,7 +32,6 @@
 #include "server/mock/stub.h"
 #include "server/mock/stub_registry.h"
 #include "server/mock/waits.h"
-#include "server/prometheus_text.h"
 #include "server/services/admin.h"
 #include "server/services/control.h"
 #include "server/services/execution.h"
@@ -282,7 +281,7 @@ void AddPages(const Health& health, const MetricsSources& metrics,
   rest.AddPage("/metrics", [metrics](const HttpRequest&) {
     return HttpResponse{
         .status = 200,
-        .headers = {{"Content-Type", PrometheusText::kContentType}},
+        .headers = {{"Content-Type", kMetricsContentType}},
         .body = MetricsText(metrics)};
   });
   rest.AddPage("/version", [page](const HttpRequest&) {

@@ -246,7 +246,9 @@ absl::Status ValidateUpdate(Call& call) {
   if (absl::Status s = CheckMask(
           call, "field_mask", request.field_mask(),
           {"display_name", "node_count", "processing_units", "labels",
-           "instance_type", "edition", "default_backup_schedule_type"});
+           "instance_type", "edition", "default_backup_schedule_type",
+           // There is none, but gcloud takes it away with every change.
+           "autoscaling_config"});
       !s.ok()) {
     return s;
   }

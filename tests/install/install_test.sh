@@ -36,6 +36,7 @@ diff files - <<'END'
 ./lib/libspanner_session_emulator.a
 ./lib/pkgconfig/spanner_session_emulator.pc
 ./share/doc/spanner_session_emulator/LICENSE
+./share/doc/spanner_session_emulator/LICENSE.prometheus-cpp
 END
 for header in server/emulator.h server/gtest.h \
   google/spanner/v1/spanner.grpc.pb.h \

@@ -1,6 +1,8 @@
 #!/bin/sh
 # root_fs.sh BINARY FOLDER: makes the image's file system in FOLDER: the server,
-# the libraries that it loads, and what a container runtime asks for.
+# the libraries that it loads, licences, and what a container runtime asks for.
+# `bazel build //server:spanner_session_emulator //third_party:licenses` has built
+# BINARY and what is beside it.
 set -eu
 
 binary=$1
@@ -30,6 +32,10 @@ printf '127.0.0.1\tlocalhost\n::1\tlocalhost\n' >"$root/etc/hosts"
 
 # The licences of all that is in the binary or beside it.
 cp "$here/LICENSE" "$root/usr/share/doc/LICENSE"
+for license in "$(dirname "$binary")"/../third_party/licenses/*; do
+  mkdir "$root/usr/share/doc/$(basename "$license")"
+  cp -L "$license" "$root/usr/share/doc/$(basename "$license")/copyright"
+done
 for package in gcc-12-base libabsl-dev libboost-dev libc-ares-dev libc6 \
   libfmt-dev libgrpc++-dev libprotobuf-dev libre2-dev libspdlog-dev libssl-dev \
   zlib1g-dev; do

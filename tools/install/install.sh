@@ -22,6 +22,9 @@ mkdir -p "$to/bin" "$to/lib/pkgconfig" "$to/lib/cmake/$name" "$to/include" \
 install -m 755 -s "$build/server/$name" "$to/bin/$name"
 install -m 644 "$build/tools/install/lib$name.a" "$to/lib/lib$name.a"
 install -m 644 "$source/LICENSE" "$to/share/doc/$name/LICENSE"
+for license in "$build"/third_party/licenses/*; do
+  install -m 644 "$license" "$to/share/doc/$name/LICENSE.$(basename "$license")"
+done
 
 # Headers of an earlier version would stay behind otherwise.
 rm -rf "$to/include/$name"

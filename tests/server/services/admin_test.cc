@@ -411,6 +411,14 @@ TEST_P(AdminTest, UpdatesAnInstanceByItsMask) {
   EXPECT_THAT(
       OnInstance("UpdateInstance", name + "field_mask { paths: 'config' }"),
       StatusIs(kInvalidArgument, HasSubstr("but has \"config\"")));
+  // As gcloud says it, to be rid of an autoscaler.
+  EXPECT_THAT(
+      OnInstance("UpdateInstance",
+                 "instance { name: 'projects/p/instances/inst' node_count: 2 } "
+                 "field_mask { paths: 'autoscaling_config' "
+                 "paths: 'node_count' }"),
+      IsOk());
+  EXPECT_EQ(GetInstance()->processing_units(), 2000);
 }
 
 TEST_P(AdminTest, GetsPartsOfAnInstance) {
