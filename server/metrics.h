@@ -34,10 +34,10 @@ inline constexpr char kMetricsContentType[] =
     "text/plain; version=0.0.4; charset=utf-8";
 
 // All metrics, in Prometheus' text format
-// (https://prometheus.io/docs/instrumenting/exposition_formats/). Counters begin
-// with the process, or with the emulator inside of it, and never go back, whatever is reset. Cost
-// grows with the number of methods and of databases, but not with that of
-// sessions. Thread-safe.
+// (https://prometheus.io/docs/instrumenting/exposition_formats/). Counters
+// begin with the process, or with the emulator inside of it, and never go back,
+// whatever is reset. Cost grows with the number of methods and of databases,
+// but not with that of sessions. Thread-safe.
 std::string MetricsText(const MetricsSources& sources);
 
 }  // namespace spanner_session_emulator

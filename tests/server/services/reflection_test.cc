@@ -102,6 +102,9 @@ TYPED_TEST(ReflectionTest, ListsTheServicesThatAreServed) {
     names.push_back(service.name());
   }
   EXPECT_THAT(names, UnorderedElementsAre(
+                         "google.longrunning.Operations",
+                         "google.spanner.admin.database.v1.DatabaseAdmin",
+                         "google.spanner.admin.instance.v1.InstanceAdmin",
                          "google.spanner.v1.Spanner", "grpc.health.v1.Health",
                          "grpc.reflection.v1.ServerReflection",
                          "grpc.reflection.v1alpha.ServerReflection",
