@@ -83,6 +83,7 @@ def spanner_session_emulator_deps():
     _maybe(
         http_archive,
         "com_github_jupp0r_prometheus_cpp",
+        build_file_content = 'exports_files(["LICENSE"])',
         sha256 = "593e028d401d3298eada804d252bc38d8cab3ea1c9e88bcd72095281f85e6d16",
         strip_prefix = "prometheus-cpp-1.0.1",
         urls = [

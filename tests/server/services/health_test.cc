@@ -27,6 +27,11 @@ using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
 constexpr char kSpannerService[] = "google.spanner.v1.Spanner";
+constexpr char kInstanceAdmin[] =
+    "google.spanner.admin.instance.v1.InstanceAdmin";
+constexpr char kDatabaseAdmin[] =
+    "google.spanner.admin.database.v1.DatabaseAdmin";
+constexpr char kOperations[] = "google.longrunning.Operations";
 constexpr char kClockService[] = "spanner_session_emulator.v1.ClockService";
 constexpr char kAuthService[] = "spanner_session_emulator.v1.AuthService";
 constexpr char kFaultService[] = "spanner_session_emulator.v1.FaultService";
@@ -103,8 +108,9 @@ INSTANTIATE_TRANSPORTS(HealthTest);
 
 TEST_P(HealthTest, CheckOfTheServerAndOfItsServicesIsServing) {
   for (const char* service :
-       {"", kSpannerService, kAuthService, kClockService, kFaultService,
-        kJournalService, kResetService, kSessionService, kStubService}) {
+       {"", kSpannerService, kInstanceAdmin, kDatabaseAdmin, kOperations,
+        kAuthService, kClockService, kFaultService, kJournalService,
+        kResetService, kSessionService, kStubService}) {
     EXPECT_THAT(Check(*stub_, service), Is(Status::SERVING));
   }
 }
@@ -112,7 +118,7 @@ TEST_P(HealthTest, CheckOfTheServerAndOfItsServicesIsServing) {
 TEST_P(HealthTest, CheckOfAnUnknownServiceIsNotFound) {
   for (const char* service :
        {"x", "google.spanner.v1", "google.spanner.v1.spanner",
-        "google.spanner.admin.database.v1.DatabaseAdmin"}) {
+        "google.spanner.admin.database.v1.NoSuch"}) {
     EXPECT_THAT(Check(*stub_, service),
                 StatusIs(absl::StatusCode::kNotFound,
                          absl::StrCat("Unknown service: ", service)));
@@ -137,6 +143,9 @@ TEST_P(HealthTest, ListNamesTheServerAndItsServices) {
   }
   EXPECT_THAT(statuses,
               UnorderedElementsAre(Pair("", Status::SERVING),
+                                   Pair(kInstanceAdmin, Status::SERVING),
+                                   Pair(kDatabaseAdmin, Status::SERVING),
+                                   Pair(kOperations, Status::SERVING),
                                    Pair(kSpannerService, Status::SERVING),
                                    Pair(kAuthService, Status::SERVING),
                                    Pair(kClockService, Status::SERVING),

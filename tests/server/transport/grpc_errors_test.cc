@@ -400,7 +400,7 @@ TEST_P(GrpcErrorsTest, UnknownMethodAndService) {
         absl::StrCat(kSpanner, "getSession"), std::string(kSpanner),
         std::string("/google.spanner.v1.NoSuchService/GetSession"),
         std::string("/google.spanner.admin.database.v1.DatabaseAdmin/"
-                    "ListDatabases"),
+                    "NoSuchMethod"),
         std::string("/a/b")}) {
     // The bytes do not matter.
     for (const absl::string_view bytes : {"", "\xff\xff"}) {

@@ -261,7 +261,7 @@ TEST_F(RestErrorsTest, UnknownJsonFieldIsNamed) {
 
 TEST_F(RestErrorsTest, UnknownPathsAndVerbs) {
   for (const char* path :
-       {"/", "/v1", "/v1/projects", "/v2/x", "/v1/projects/p/instances/i",
+       {"/", "/v1", "/v1/projects", "/v2/x", "/v1/projects/p/instances/i/x",
         "/v1/projects/p/instances/i/databases/d/sessions/s/t"}) {
     EXPECT_THAT(Send("GET", path), IsError(404, HasSubstr(path))) << path;
   }
