@@ -227,7 +227,7 @@ std::vector<Case> Cases() {
            }},
       {.name = "DatabaseNotDeclared",
        .reason = "Most tests want a database without creating it first; with "
-                 "--databases the others are missing.",
+                 "`--strict` or `--databases` the others are missing.",
        .steps =
            {
                {"CreateSession", "database: '{instance}/databases/none'",
