@@ -44,10 +44,11 @@ fi
 
 [ "${1-}" = --packages ] && exit
 
-# The API protos and the client library of the tests, as their lock files say.
+# The API protos, the client libraries of the tests and one library's sources, as
+# lock files and deps.bzl say.
 if [ -n "$missing" ] || [ ! -e .setup ] ||
   [ -n "$(find deps.bzl third_party tests/clients -newer .setup -print -quit)" ]; then
-  echo "setup: fetching the pinned npm packages"
+  echo "setup: fetching the pinned npm packages and sources"
   bazel fetch //...
   touch .setup
 fi

@@ -40,6 +40,7 @@ diff files - <<'END'
 END
 for header in server/emulator.h server/gtest.h \
   google/spanner/v1/spanner.grpc.pb.h \
+  google/spanner/admin/database/v1/spanner_database_admin.grpc.pb.h \
   spanner_session_emulator/v1/sessions.grpc.pb.h; do
   [ -f "installed/include/spanner_session_emulator/$header" ] ||
     fail "$header is not installed"
