@@ -77,6 +77,11 @@ absl::string_view Expected(const absl::CommandLineFlag& flag) {
   return "another value";
 }
 
+bool IsFlagName(absl::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return absl::ascii_isalnum(c) || c == '_'; });
+}
+
 // `where` says what has the value.
 absl::Status Set(absl::string_view where, absl::string_view value,
                  absl::CommandLineFlag& flag) {
@@ -91,15 +96,16 @@ absl::Status Set(absl::string_view where, absl::string_view value,
 absl::Status SetFromLine(const FlagMap& flags, absl::string_view where,
                          absl::string_view line) {
   absl::string_view name = line;
-  if (!absl::ConsumePrefix(&name, "--")) {
-    // It may be the rest of a secret.
-    return absl::InvalidArgumentError(
-        absl::StrCat(where, " must be --name=value, or begin with #"));
-  }
+  const bool is_flag = absl::ConsumePrefix(&name, "--");
   std::optional<absl::string_view> value;
   if (const size_t equals = name.find('='); equals != name.npos) {
     value = name.substr(equals + 1);
     name = name.substr(0, equals);
+  }
+  if (!is_flag || !IsFlagName(name)) {
+    // It is not quoted, as it may be a secret, or the rest of one.
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, " must be --name=value, or begin with #"));
   }
   auto it = flags.find(name);
   if (it == flags.end() && !value.has_value()) {
@@ -121,7 +127,7 @@ absl::Status SetFromLine(const FlagMap& flags, absl::string_view where,
     }
     const std::string nearest = Nearest(flags, name);
     return absl::InvalidArgumentError(absl::StrCat(
-        where, ": there is no flag --", absl::Utf8SafeCEscape(name),
+        where, ": there is no flag --", name,
         nearest.empty() ? ""
                         : absl::StrCat(": did you mean --", nearest, "?")));
   }

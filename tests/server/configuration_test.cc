@@ -154,11 +154,13 @@ TEST_F(ConfigurationTest, FlagsFromAFile) {
                        "--grpc_port=1\r\n"
                        "  --log_requests  \n"
                        "--hostname=a # b\n"
+                       "--control_token=dA==\n"
                        "--databases=")
                   .ok());
   EXPECT_EQ(absl::GetFlag(FLAGS_grpc_port), 1);
   EXPECT_TRUE(absl::GetFlag(FLAGS_log_requests));
   EXPECT_EQ(absl::GetFlag(FLAGS_hostname), "a # b");
+  EXPECT_EQ(absl::GetFlag(FLAGS_control_token).text, "dA==");
   ASSERT_TRUE(FromFile("--nolog_requests").ok());
   EXPECT_FALSE(absl::GetFlag(FLAGS_log_requests));
 }
@@ -185,6 +187,10 @@ TEST_F(ConfigurationTest, BadFiles) {
             "mean --grpc_port?");
   EXPECT_EQ(message("grpc_port=1"),
             "--flagfile: PATH, line 1 must be --name=value, or begin with #");
+  EXPECT_EQ(message("--hostname localhost"),
+            "--flagfile: PATH, line 1 must be --name=value, or begin with #");
+  EXPECT_EQ(message("--grpc_port = 1"),
+            "--flagfile: PATH, line 1 must be --name=value, or begin with #");
   EXPECT_EQ(message("--flagfile=other"),
             "--flagfile: PATH, line 1: a flag file cannot name another one");
 }
@@ -194,10 +200,13 @@ TEST_F(ConfigurationTest, MissingFile) {
             "--flagfile: cannot read /no/such/file: No such file or directory");
 }
 
-// Of a secret that goes on in a second line, or whose name is misspelt.
+// Of a secret that goes on in a second line, whose name is misspelt, or that is
+// written as other programs' files or a command line may have it.
 TEST_F(ConfigurationTest, FilesErrorsDoNotQuoteSecrets) {
   for (const char* text :
-       {"--control_token=a\nSECRET\n", "--controltoken=SECRET"}) {
+       {"--control_token=a\nSECRET\n", "--controltoken=SECRET",
+        "--control_token SECRET", "--control_token: SECRET",
+        "--control_token\tSECRET"}) {
     const absl::Status status = FromFile(text);
     EXPECT_FALSE(status.ok());
     EXPECT_THAT(std::string(status.message()), Not(HasSubstr("SECRET")));
