@@ -306,12 +306,18 @@ int Run() {
 int HealthcheckMode() {
   // What gRPC would say about a failure is in its status.
   gpr_set_log_function([](gpr_log_func_args*) {});
-  if (absl::GetFlag(FLAGS_grpc_port) == 0) {
+  const int port = absl::GetFlag(FLAGS_grpc_port);
+  if (port == 0) {
     return Fail(absl::InvalidArgumentError(
         "--healthcheck needs to know --grpc_port, but it is 0, for any"));
   }
+  // Cut to 16 bits, it would be another one.
+  if (port < 0 || port > 65535) {
+    return Fail(absl::InvalidArgumentError(
+        absl::StrCat("grpc_port must be between 1 and 65535, but is ", port)));
+  }
   const absl::Status status =
-      CheckHealth(absl::GetFlag(FLAGS_hostname), absl::GetFlag(FLAGS_grpc_port),
+      CheckHealth(absl::GetFlag(FLAGS_hostname), port,
                   {.ca = absl::GetFlag(FLAGS_tls_ca),
                    .cert = absl::GetFlag(FLAGS_tls_cert),
                    .key = absl::GetFlag(FLAGS_tls_key),
