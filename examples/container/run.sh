@@ -5,7 +5,7 @@ set -eu
 docker run --rm --detach --name spanner -p 9010:9010 -p 9020:9020 \
   spanner-session-emulator --max_sessions=1000
 
-until [ "$(docker inspect --format '{{.State.Health.Status}}' spanner)" = healthy ]; do
+while [ "$(docker inspect --format '{{.State.Health.Status}}' spanner)" = starting ]; do
   sleep 0.2
 done
 

@@ -12,7 +12,7 @@ docker run --rm --detach --name spanner -p 9010:9010 -p 9020:9020 \
   -v "$PWD/emulator:/emulator:ro" \
   spanner-session-emulator --script=/emulator/stubs.json
 
-until [ "$(docker inspect --format '{{.State.Health.Status}}' spanner)" = healthy ]; do
+while [ "$(docker inspect --format '{{.State.Health.Status}}' spanner)" = starting ]; do
   sleep 0.2
 done
 

@@ -7,7 +7,7 @@ docker run --rm --detach --name spanner -p 9010:9010 -p 9020:9020 \
   -e SPANNER_SESSION_EMULATOR_TLS_SELF_SIGNED=/tmp/tls \
   spanner-session-emulator
 
-until [ "$(docker inspect --format '{{.State.Health.Status}}' spanner)" = healthy ]; do
+while [ "$(docker inspect --format '{{.State.Health.Status}}' spanner)" = starting ]; do
   sleep 0.2
 done
 

@@ -87,6 +87,16 @@ class Docker:
         return server.returncode, arguments[0]
 
 
+class DockerOfNoUse(Docker):
+    """One whose containers end at once."""
+
+    def run(self, arguments, folder):
+        return 0, "spanner"
+
+    def inspect(self, arguments, folder):
+        return 1, "no such container"
+
+
 class Handler(socketserver.StreamRequestHandler):
     """One call of the stand-in's program, as JSON in one line each way."""
 
@@ -135,17 +145,22 @@ class ExamplesTest(unittest.TestCase):
         cls.server.server_close()
         cls.folder.cleanup()
 
-    def run_script(self, name):
-        docker = self.server.docker = Docker(self.image)
-        folder = pathlib.Path(self.folder.name, name)
-        folder.mkdir()
-        run = subprocess.run(
-            [EXAMPLES / "container" / name], cwd=folder, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE,
-            env={"PATH": f"{self.bin}:{os.environ['PATH']}"})
+    def start_script(self, name, docker):
+        """Runs it to its end."""
+        self.server.docker = docker
+        with tempfile.TemporaryDirectory(dir=self.folder.name) as folder:
+            run = subprocess.run(
+                [EXAMPLES / "container" / name], cwd=folder, text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE,
+                env={"PATH": f"{self.bin}:{os.environ['PATH']}"})
         for server, _ in docker.containers.values():
             server.kill()
             server.communicate()
+        return run
+
+    def run_script(self, name):
+        docker = Docker(self.image)
+        run = self.start_script(name, docker)
         self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
         self.assertEqual(docker.commands[0], "run")
         self.assertEqual(docker.commands[-1], "stop")
@@ -159,6 +174,13 @@ class ExamplesTest(unittest.TestCase):
 
     def test_script(self):
         self.assertIn('"sql": "SELECT 1"', self.run_script("script.sh"))
+
+    def test_scripts_end_when_the_server_does_not_start(self):
+        for script in (EXAMPLES / "container").iterdir():
+            with self.subTest(script.name):
+                run = self.start_script(script.name, DockerOfNoUse(self.image))
+                self.assertNotEqual(run.returncode, 0)
+                self.assertIn("no such container", run.stderr)
 
     def check_flags(self, flags):
         """That the server takes them: it starts, and ends with its input."""
