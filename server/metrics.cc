@@ -292,26 +292,31 @@ void AddProcess(Metrics& out) {
   constexpr size_t kStartTicks = 22 - 3;
   constexpr size_t kVirtualBytes = 23 - 3;
   constexpr size_t kResidentPages = 24 - 3;
+  // What the system does not tell, as where there is no /proc, has no value.
+  const bool known = words.size() > kResidentPages;
   out.Begin("process_start_time_seconds", Type::Gauge,
             "When the process has begun, since the Unix epoch.");
-  out.Add({}, static_cast<double>(BootTime()) +
-                  static_cast<double>(NumberAt(words, kStartTicks)) /
-                      static_cast<double>(sysconf(_SC_CLK_TCK)));
+  if (known) {
+    out.Add({}, static_cast<double>(BootTime()) +
+                    static_cast<double>(NumberAt(words, kStartTicks)) /
+                        static_cast<double>(sysconf(_SC_CLK_TCK)));
+  }
   out.Begin("process_resident_memory_bytes", Type::Gauge,
             "Memory of the process.");
-  out.Add({}, NumberAt(words, kResidentPages) * sysconf(_SC_PAGESIZE));
+  if (known) {
+    out.Add({}, NumberAt(words, kResidentPages) * sysconf(_SC_PAGESIZE));
+  }
   out.Begin("process_virtual_memory_bytes", Type::Gauge,
             "Address space of the process.");
-  out.Add({}, NumberAt(words, kVirtualBytes));
+  if (known) out.Add({}, NumberAt(words, kVirtualBytes));
   out.Begin("process_threads", Type::Gauge, "Threads of the process.");
-  out.Add({}, NumberAt(words, kThreads));
+  if (known) out.Add({}, NumberAt(words, kThreads));
 
   std::error_code error;
   const std::filesystem::directory_iterator files("/proc/self/fd", error);
-  const int64_t count = error ? 0 : std::distance(begin(files), end(files));
   out.Begin("process_open_fds", Type::Gauge, "Open file descriptors.");
   // The look at them has taken one.
-  out.Add({}, count - 1);
+  if (!error) out.Add({}, std::distance(begin(files), end(files)) - 1);
   rlimit limit = {};
   getrlimit(RLIMIT_NOFILE, &limit);
   out.Begin("process_max_fds", Type::Gauge,

@@ -102,8 +102,17 @@ TEST_F(MetricsTest, CallsByMethodProtocolAndCode) {
   };
   EXPECT_EQ(duration("count", ""), 3);
   EXPECT_EQ(duration("bucket", ",le=\"+Inf\""), 3);
+  // In seconds: the bounds, and so the sum, which the bounds limit.
+  EXPECT_GE(duration("bucket", ",le=\"0.0001\""), 0);
   EXPECT_GE(duration("bucket", ",le=\"10\""), 0);
   EXPECT_GT(duration("sum", ""), 0);
+  for (const char* bound : {"0.0001", "0.01", "1", "10"}) {
+    double limit = 0;
+    ASSERT_TRUE(absl::SimpleAtod(bound, &limit));
+    if (duration("bucket", absl::StrCat(",le=\"", bound, "\"")) == 3) {
+      EXPECT_LE(duration("sum", ""), 3 * limit);
+    }
+  }
   EXPECT_EQ(Value(samples, "calls_open"), 0);
 }
 
@@ -201,6 +210,53 @@ TEST_F(MetricsTest, TransactionsStubsFaultsAndJournal) {
   EXPECT_EQ(Value(samples, "journal_dropped_total"), 0);
   EXPECT_GT(Value(samples, "journal_bytes"), 0);
   EXPECT_EQ(Value(samples, "journal_capacity_bytes"), 64 << 20);
+}
+
+TEST_F(MetricsTest, TransactionsByKindAndByWhatBecameOfThem) {
+  const auto session = grpc_.Create();
+  ASSERT_THAT(session, IsOk());
+  const auto caller = MakeCaller(*emulator_, Transport::kInProcess);
+  const auto begin = [&](absl::string_view mode) {
+    const auto transaction = ToResponse<api::Transaction>(caller->Call(
+        "BeginTransaction",
+        FromText<api::BeginTransactionRequest>(absl::StrCat(
+            "session: '", session->name(), "' options { ", mode, " {} }"))));
+    EXPECT_THAT(transaction, IsOk());
+    return transaction.ok() ? transaction->id() : "";
+  };
+  begin("read_only");
+  begin("partitioned_dml");
+  begin("partitioned_dml");  // In place of the first.
+  api::RollbackRequest rollback;
+  rollback.set_session(session->name());
+  rollback.set_transaction_id(begin("read_write"));  // And of the second.
+  EXPECT_THAT(caller->Call("Rollback", rollback), IsOk());
+  for (int i = 0; i < 3; ++i) {
+    begin("read_write");
+    emulator_->sessions().AbortTransactions({});
+  }
+  for (int i = 0; i < 4; ++i) {
+    api::CommitRequest commit;
+    commit.set_session(session->name());
+    commit.set_transaction_id(begin("read_write"));
+    EXPECT_THAT(caller->Call("Commit", commit), IsOk());
+  }
+  const Samples samples = Scrape(*emulator_);
+  const auto begun = [&](absl::string_view kind) {
+    return Value(samples,
+                 absl::StrCat("transactions_begun_total{kind=\"", kind, "\"}"));
+  };
+  EXPECT_EQ(begun("read_only"), 1);
+  EXPECT_EQ(begun("partitioned_dml"), 2);
+  EXPECT_EQ(begun("read_write"), 8);
+  const auto ended = [&](absl::string_view result) {
+    return Value(samples, absl::StrCat("transactions_ended_total{result=\"",
+                                       result, "\"}"));
+  };
+  EXPECT_EQ(ended("rolled_back"), 1);
+  EXPECT_EQ(ended("replaced"), 2);
+  EXPECT_EQ(ended("aborted"), 3);
+  EXPECT_EQ(ended("committed"), 4);
 }
 
 TEST_F(MetricsTest, NoCounterGoesBackAtAReset) {
