@@ -66,11 +66,10 @@ def main():
 
 
 def row(name, results):
-    """The medians, and that of the ratios of each turn."""
+    """The medians, and that of the ratios of each turn, if there are two sides."""
     cells = [f"{statistics.median(result):.3g}" for result in results]
-    if len(results) == 2:
-        ratio = statistics.median(a / b for a, b in zip(*results))
-        cells.append(f"{ratio:.2g}")
+    ratios = [a / b for a, b in zip(*results)] if len(results) == 2 else []
+    cells.append(f"{statistics.median(ratios):.2g}" if ratios else "")
     print("|", name, "|", " | ".join(cells), "|")
 
 
