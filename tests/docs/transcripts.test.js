@@ -59,7 +59,9 @@ function patternOf(lines) {
 // A shell that is given one command after the other.
 function startShell(cwd) {
   const END = '=== end of a command';
-  const bash = spawn('bash', ['--norc'], {cwd, stdio: 'pipe'});
+  // Node's runner would not run the tests of a page inside of its own.
+  const {NODE_TEST_CONTEXT, ...env} = process.env;
+  const bash = spawn('bash', ['--norc'], {cwd, stdio: 'pipe', env});
   let stdout = '';
   let stderr = '';
   let wake = () => {};
