@@ -108,4 +108,10 @@ curl -s "http://localhost:$port/v1/$second" | grep -q "Session not found" ||
   fail "a session has outlived its database"
 expect '' gcloud spanner instances delete test-instance
 expect '' gcloud spanner instances list --format='value(name)'
+
+# The documentation's script.
+sed "s/9020/$port/" examples/gcloud/set_up.sh >"$folder/set_up.sh"
+sh "$folder/set_up.sh" >"$folder/out" 2>"$folder/error" ||
+  { cat "$folder/error" >&2; fail "set_up.sh"; }
+grep -q my-database "$folder/out" || { cat "$folder/out" >&2; fail "set_up.sh"; }
 echo "PASSED"
