@@ -15,7 +15,7 @@ SUDO =
 IMAGE = spanner-session-emulator:latest
 IMAGE_FLAGS =
 
-.PHONY: help setup build run install image test test-examples bench-build bench
+.PHONY: help setup build run install image test bench-build bench
 .PHONY: bench-quick asan tsan format lint clean
 
 help:  ## list the targets
@@ -39,9 +39,6 @@ image:  ## build the image with docker, podman or buildah (IMAGE=spanner-session
 
 test: setup  ## build everything and run all tests
 	@tools/run_tests.sh
-
-test-examples: setup  ## build and run the example for Bazel, with the emulator as an outside repository
-	@tools/test_bazel_example.sh
 
 bench-build: setup
 	@tools/setup.sh --bench

@@ -13,7 +13,7 @@ result=$?
 # for each sanitizer. It is counted as a test.
 example=not_run
 if [ $# = 0 ]; then
-  if tools/test_bazel_example.sh --analyze; then
+  if tools/test_bazel_example.sh; then
     example=passed
   else
     example=failed
