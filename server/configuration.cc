@@ -93,20 +93,10 @@ absl::Status Set(absl::string_view where, absl::string_view value,
                    absl::Utf8SafeCEscape(value), "\""));
 }
 
-absl::Status SetFromLine(const FlagMap& flags, absl::string_view where,
-                         absl::string_view line) {
-  absl::string_view name = line;
-  const bool is_flag = absl::ConsumePrefix(&name, "--");
-  std::optional<absl::string_view> value;
-  if (const size_t equals = name.find('='); equals != name.npos) {
-    value = name.substr(equals + 1);
-    name = name.substr(0, equals);
-  }
-  if (!is_flag || !IsFlagName(name)) {
-    // It is not quoted, as it may be a secret, or the rest of one.
-    return absl::InvalidArgumentError(
-        absl::StrCat(where, " must be --name=value, or begin with #"));
-  }
+// Sets a flag by its name, or by `no` and its name. Errors begin with `where`.
+absl::Status SetByName(const FlagMap& flags, absl::string_view where,
+                       absl::string_view name,
+                       std::optional<absl::string_view> value) {
   auto it = flags.find(name);
   if (it == flags.end() && !value.has_value()) {
     absl::string_view negated = name;
@@ -115,23 +105,43 @@ absl::Status SetFromLine(const FlagMap& flags, absl::string_view where,
     value = "false";
   } else if (it != flags.end() && !value.has_value()) {
     if (!it->second->IsOfType<bool>()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(where, " has no value: write --", name, "=value"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          where, "--", name, " has no value: write --", name, "=value"));
     }
     value = "true";
   }
   if (it == flags.end()) {
-    if (name == kFlagFile) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(where, ": a flag file cannot name another one"));
-    }
     const std::string nearest = Nearest(flags, name);
     return absl::InvalidArgumentError(absl::StrCat(
-        where, ": there is no flag --", name,
-        nearest.empty() ? ""
+        where, "there is no flag --", absl::Utf8SafeCEscape(name),
+        nearest.empty() ? ": see --help"
                         : absl::StrCat(": did you mean --", nearest, "?")));
   }
-  return Set(absl::StrCat(where, ": ", name), *value, *it->second);
+  return Set(absl::StrCat(where, "--", name), *value, *it->second);
+}
+
+// `name=value`, or a name alone.
+std::pair<absl::string_view, std::optional<absl::string_view>> NameAndValue(
+    absl::string_view text) {
+  const size_t equals = text.find('=');
+  if (equals == text.npos) return {text, std::nullopt};
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+absl::Status SetFromLine(const FlagMap& flags, absl::string_view where,
+                         absl::string_view line) {
+  const bool is_flag = absl::ConsumePrefix(&line, "--");
+  const auto [name, value] = NameAndValue(line);
+  if (!is_flag || !IsFlagName(name)) {
+    // It is not quoted, as it may be a secret, or the rest of one.
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, " must be --name=value, or begin with #"));
+  }
+  if (name == kFlagFile) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, ": a flag file cannot name another one"));
+  }
+  return SetByName(flags, absl::StrCat(where, ": "), name, value);
 }
 
 // The name of a flag among arguments, without its hyphens; empty if the
@@ -213,7 +223,7 @@ absl::StatusOr<std::string> SetFlagsFromEnvironment(
       const std::string nearest = known ? flag : Nearest(flags, rest);
       return absl::InvalidArgumentError(absl::StrCat(
           "the environment variable ", absl::Utf8SafeCEscape(name),
-          " is of no flag: ",
+          " belongs to no flag: ",
           nearest.empty()
               ? "see --help"
               : absl::StrCat("did you mean ", VariableOf(nearest), "?")));
@@ -273,6 +283,27 @@ absl::StatusOr<std::vector<std::string>> TakeFlagFiles(
   }
   arguments = std::move(rest);
   return paths;
+}
+
+absl::Status SetFlagsFromArguments(const FlagMap& flags,
+                                   const std::vector<char*>& arguments) {
+  for (size_t i = 1; i < arguments.size(); ++i) {
+    auto [name, value] = NameAndValue(NameOf(arguments[i]));
+    if (name.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("unexpected argument \"",
+                       absl::Utf8SafeCEscape(arguments[i]), "\": see --help"));
+    }
+    // A value may be the next argument, but not that of what is true or false.
+    const auto it = flags.find(name);
+    if (it != flags.end() && !value.has_value() &&
+        !it->second->IsOfType<bool>() && i + 1 < arguments.size()) {
+      value = arguments[++i];
+    }
+    if (absl::Status s = SetByName(flags, /*where=*/"", name, value); !s.ok())
+      return s;
+  }
+  return absl::OkStatus();
 }
 
 bool HasFlag(absl::string_view name, const std::vector<char*>& arguments) {

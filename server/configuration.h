@@ -1,8 +1,10 @@
-// Where the values of the program's flags come from beside its command line:
-// environment variables and files of flags. And what --help says of them.
+// Where the values of the program's flags come from: environment variables,
+// files of flags and the command line. And what --help says of them. (Abseil's
+// own parser lets the later of file and command line win, says no line of a
+// file, and not what a value must be.)
 //
 // What is set later wins: first SetFlagsFromEnvironment(), then
-// SetFlagsFromFile(), then absl::ParseCommandLine(). No error quotes a value
+// SetFlagsFromFile(), then SetFlagsFromArguments(). No error quotes a value
 // that may be a secret. Not thread-safe.
 #ifndef SPANNER_SESSION_EMULATOR_SERVER_CONFIGURATION_H_
 #define SPANNER_SESSION_EMULATOR_SERVER_CONFIGURATION_H_
@@ -39,7 +41,7 @@ std::string VariableOf(absl::string_view flag);
 // end, that begin with SPANNER_SESSION_EMULATOR_. One without a value counts as
 // not set. Those by which Kubernetes and Docker tell of a service of that name
 // are none of ours. Returns the file that …_FLAGFILE names, or an empty text.
-// INVALID_ARGUMENT names the variable that is of no flag, or has a bad value.
+// INVALID_ARGUMENT names the variable that belongs to no flag, or has a bad value.
 absl::StatusOr<std::string> SetFlagsFromEnvironment(
     const FlagMap& flags, const char* const* environment);
 
@@ -52,6 +54,12 @@ absl::Status SetFlagsFromFile(const FlagMap& flags, const std::string& path);
 // program's name, and returns the paths.
 absl::StatusOr<std::vector<std::string>> TakeFlagFiles(
     std::vector<char*>& arguments);
+
+// Sets flags from arguments, of which the first is the program's name:
+// `--name=value` or `--name value`, with one hyphen or two; of a flag that is
+// true or false `--name` or `--noname`. INVALID_ARGUMENT names the flag.
+absl::Status SetFlagsFromArguments(const FlagMap& flags,
+                                   const std::vector<char*>& arguments);
 
 // Whether one of the arguments is `--NAME`, before any `--`.
 bool HasFlag(absl::string_view name, const std::vector<char*>& arguments);

@@ -20,9 +20,6 @@
 #include <vector>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
-#include "absl/flags/usage_config.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
@@ -329,13 +326,6 @@ int Main(int argc, char** argv) {
   // Debian builds abseil so that every lock of gRPC goes through a graph of all
   // locks, which has a lock of its own: a tenth of a call's time.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  absl::SetProgramUsageMessage(kAbout);
-  absl::FlagsUsageConfig config;
-  config.version_string = [] {
-    return absl::StrCat("spanner_session_emulator ", kVersion, "\n");
-  };
-  absl::SetFlagsUsageConfig(config);
-
   const FlagMap flags = FlagsOfFile("server/main.cc");
   std::vector<char*> arguments(argv, argv + argc);
   // Before anything can be wrong.
@@ -345,7 +335,7 @@ int Main(int argc, char** argv) {
     return EXIT_SUCCESS;
   }
   if (HasFlag("version", arguments)) {
-    std::cout << config.version_string();
+    std::cout << "spanner_session_emulator " << kVersion << "\n";
     return EXIT_SUCCESS;
   }
   auto flag_file = SetFlagsFromEnvironment(flags, environ);
@@ -360,11 +350,8 @@ int Main(int argc, char** argv) {
   }
   const std::string shared_tls_ca = absl::GetFlag(FLAGS_tls_ca);
 
-  const std::vector<char*> rest = absl::ParseCommandLine(
-      static_cast<int>(arguments.size()), arguments.data());
-  if (rest.size() > 1) {
-    return Fail(absl::InvalidArgumentError(
-        absl::StrCat("unexpected argument \"", rest[1], "\": see --help")));
+  if (absl::Status s = SetFlagsFromArguments(flags, arguments); !s.ok()) {
+    return Fail(s);
   }
   // Server and health check have the same environment and file of flags.
   if (!absl::GetFlag(FLAGS_healthcheck) &&

@@ -52,6 +52,13 @@ class ConfigurationTest : public ::testing::Test {
     std::ofstream(path_) << text;
     return SetFlagsFromFile(flags_, path_);
   }
+  // What is wrong with them; empty if nothing is.
+  std::string FromArguments(std::vector<std::string> texts) {
+    std::string program = "program";
+    std::vector<char*> arguments = {program.data()};
+    for (std::string& text : texts) arguments.push_back(text.data());
+    return std::string(SetFlagsFromArguments(flags_, arguments).message());
+  }
 
   const absl::FlagSaver saver_;
   const FlagMap flags_ = FlagsOfFile("configuration_test.cc");
@@ -100,20 +107,23 @@ TEST_F(ConfigurationTest, UnknownVariables) {
   const auto message = [this](const std::string& variable) {
     return std::string(FromEnvironment({variable}).message());
   };
-  EXPECT_EQ(message("SPANNER_SESSION_EMULATOR_GRPC_PROT=1"),
-            "the environment variable SPANNER_SESSION_EMULATOR_GRPC_PROT is of "
-            "no flag: did you mean SPANNER_SESSION_EMULATOR_GRPC_PORT?");
-  EXPECT_EQ(message("SPANNER_SESSION_EMULATOR_grpc_port=1"),
-            "the environment variable SPANNER_SESSION_EMULATOR_grpc_port is of "
-            "no flag: did you mean SPANNER_SESSION_EMULATOR_GRPC_PORT?");
-  EXPECT_EQ(message("SPANNER_SESSION_EMULATOR_FLAG_FILE=x"),
-            "the environment variable SPANNER_SESSION_EMULATOR_FLAG_FILE is of "
-            "no flag: did you mean SPANNER_SESSION_EMULATOR_FLAGFILE?");
+  EXPECT_EQ(
+      message("SPANNER_SESSION_EMULATOR_GRPC_PROT=1"),
+      "the environment variable SPANNER_SESSION_EMULATOR_GRPC_PROT "
+      "belongs to no flag: did you mean SPANNER_SESSION_EMULATOR_GRPC_PORT?");
+  EXPECT_EQ(
+      message("SPANNER_SESSION_EMULATOR_grpc_port=1"),
+      "the environment variable SPANNER_SESSION_EMULATOR_grpc_port "
+      "belongs to no flag: did you mean SPANNER_SESSION_EMULATOR_GRPC_PORT?");
+  EXPECT_EQ(
+      message("SPANNER_SESSION_EMULATOR_FLAG_FILE=x"),
+      "the environment variable SPANNER_SESSION_EMULATOR_FLAG_FILE "
+      "belongs to no flag: did you mean SPANNER_SESSION_EMULATOR_FLAGFILE?");
   EXPECT_EQ(message("SPANNER_SESSION_EMULATOR_COLOUR=red"),
-            "the environment variable SPANNER_SESSION_EMULATOR_COLOUR is of no "
-            "flag: see --help");
+            "the environment variable SPANNER_SESSION_EMULATOR_COLOUR "
+            "belongs to no flag: see --help");
   // Nor is an empty one ignored.
-  EXPECT_THAT(message("SPANNER_SESSION_EMULATOR_="), HasSubstr("of no flag"));
+  EXPECT_THAT(message("SPANNER_SESSION_EMULATOR_="), HasSubstr("to no flag"));
 }
 
 TEST_F(ConfigurationTest, BadVariables) {
@@ -176,12 +186,13 @@ TEST_F(ConfigurationTest, BadFiles) {
             "--flagfile: PATH, line 2: there is no flag --grpc_prot: did you "
             "mean --grpc_port?");
   EXPECT_EQ(message("--colour=1"),
-            "--flagfile: PATH, line 1: there is no flag --colour");
+            "--flagfile: PATH, line 1: there is no flag --colour: see --help");
   EXPECT_EQ(message("--grpc_port=x"),
-            "--flagfile: PATH, line 1: grpc_port must be a whole number, but "
+            "--flagfile: PATH, line 1: --grpc_port must be a whole number, but "
             "is \"x\"");
   EXPECT_EQ(message("--grpc_port\n9010"),
-            "--flagfile: PATH, line 1 has no value: write --grpc_port=value");
+            "--flagfile: PATH, line 1: --grpc_port has no value: write "
+            "--grpc_port=value");
   EXPECT_EQ(message("--nogrpc_port"),
             "--flagfile: PATH, line 1: there is no flag --nogrpc_port: did you "
             "mean --grpc_port?");
@@ -233,6 +244,40 @@ TEST(ArgumentsTest, FlagFilesHaveNames) {
     EXPECT_EQ(TakeFlagFiles(arguments).status().message(),
               "--flagfile must name a file, but is empty");
   }
+}
+
+TEST_F(ConfigurationTest, FlagsFromArguments) {
+  ASSERT_EQ(FromArguments({"--grpc_port=1", "-hostname", "-a", "--log_requests",
+                           "--control_token", "S", "--databases=a=b"}),
+            "");
+  EXPECT_EQ(absl::GetFlag(FLAGS_grpc_port), 1);
+  EXPECT_EQ(absl::GetFlag(FLAGS_hostname), "-a");
+  EXPECT_TRUE(absl::GetFlag(FLAGS_log_requests));
+  EXPECT_EQ(absl::GetFlag(FLAGS_control_token).text, "S");
+  EXPECT_THAT(absl::GetFlag(FLAGS_databases), ElementsAre("a=b"));
+  ASSERT_EQ(FromArguments({"--nolog_requests", "-grpc_port=2"}), "");
+  EXPECT_FALSE(absl::GetFlag(FLAGS_log_requests));
+  EXPECT_EQ(absl::GetFlag(FLAGS_grpc_port), 2);
+}
+
+TEST_F(ConfigurationTest, BadArguments) {
+  EXPECT_EQ(FromArguments({"--grpc-port=1"}),
+            "there is no flag --grpc-port: did you mean --grpc_port?");
+  EXPECT_EQ(FromArguments({"--nohostname"}),
+            "there is no flag --nohostname: did you mean --hostname?");
+  EXPECT_EQ(FromArguments({"--idle_ttl", "1d"}),
+            "--idle_ttl must be a duration, as 1h30m, 2s, 500ms or inf, but is "
+            "\"1d\"");
+  EXPECT_EQ(FromArguments({"--log_requests=2"}),
+            "--log_requests must be true or false, but is \"2\"");
+  EXPECT_EQ(FromArguments({"--hostname"}),
+            "--hostname has no value: write --hostname=value");
+  for (const char* text : {"serve", "--", "-", ""}) {
+    EXPECT_EQ(FromArguments({text}),
+              absl::StrCat("unexpected argument \"", text, "\": see --help"));
+  }
+  EXPECT_EQ(FromArguments({"--log_requests", "false"}),
+            "unexpected argument \"false\": see --help");
 }
 
 TEST(ArgumentsTest, HasFlag) {

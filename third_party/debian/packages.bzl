@@ -11,12 +11,10 @@ ABSEIL_PACKAGES = {
     ],
     "absl/flags": [
         "commandlineflag",
-        "config",
         "flag",
         "marshalling",
         "parse",
         "reflection",
-        "usage",
     ],
     "absl/functional": ["function_ref"],
     "absl/hash": ["hash"],

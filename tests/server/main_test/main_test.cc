@@ -470,23 +470,25 @@ TEST_P(BadFlagsTest, OneClearLine) {
   ExpectFailed(Ended(flags), GetParam().line);
 }
 
-// Lines that begin with ERROR are the flag library's.
 INSTANTIATE_TEST_SUITE_P(
     All, BadFlagsTest,
     ::testing::ValuesIn(std::vector<BadFlags>{
-        {"UnknownFlag", {"--nope"}, "ERROR: Unknown command line flag 'nope'"},
+        {"UnknownFlag",
+         {"--nope"},
+         "error: there is no flag --nope: see --help"},
         {"MalformedInt",
          {"--grpc_port=abc"},
-         "ERROR: Illegal value 'abc' specified for flag 'grpc_port'"},
+         "error: --grpc_port must be a whole number, but is \"abc\""},
         {"MalformedDuration",
          {"--session_idle_ttl=5"},
-         "ERROR: Illegal value '5' specified for flag 'session_idle_ttl'"},
+         "error: --session_idle_ttl must be a duration, as 1h30m, 2s, 500ms or "
+         "inf, but is \"5\""},
         {"MalformedBool",
          {"--log_requests=maybe"},
-         "ERROR: Illegal value 'maybe' specified for flag 'log_requests'"},
+         "error: --log_requests must be true or false, but is \"maybe\""},
         {"MissingValue",
          {"--hostname"},
-         "ERROR: Missing the value for the flag 'hostname'"},
+         "error: --hostname has no value: write --hostname=value"},
         {"ZeroIdleTtl",
          {"--session_idle_ttl=0"},
          "error: session_idle_ttl must be greater than 0, but is 0"},
@@ -696,8 +698,8 @@ TEST(EnvironmentTest, CommandLineBeatsFlagFileBeatsEnvironment) {
 TEST(EnvironmentTest, MistakesAreOneClearLine) {
   ExpectFailed(
       Ended({}, Subprocess::kBound, Environment({{"GRPC_PROT", "1"}})),
-      "error: the environment variable SPANNER_SESSION_EMULATOR_GRPC_PROT is "
-      "of no flag: did you mean SPANNER_SESSION_EMULATOR_GRPC_PORT?");
+      "error: the environment variable SPANNER_SESSION_EMULATOR_GRPC_PROT "
+      "belongs to no flag: did you mean SPANNER_SESSION_EMULATOR_GRPC_PORT?");
   ExpectFailed(
       Ended({}, Subprocess::kBound, Environment({{"GRPC_PORT", "x"}})),
       "error: the environment variable SPANNER_SESSION_EMULATOR_GRPC_PORT must "
