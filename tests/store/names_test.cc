@@ -57,7 +57,8 @@ std::string Fault(absl::string_view name) {
 
 // The faults of all names, of every kind, that have `id` in one place.
 absl::flat_hash_set<std::string> FaultsWithId(absl::string_view id) {
-  return {Fault<InstanceName>(absl::StrCat("projects/", id, "/instances/i")),
+  return {Fault<ProjectName>(absl::StrCat("projects/", id)),
+          Fault<InstanceName>(absl::StrCat("projects/", id, "/instances/i")),
           Fault<InstanceName>(absl::StrCat("projects/p/instances/", id)),
           Fault<DatabaseName>(
               absl::StrCat("projects/", id, "/instances/i/databases/d")),
@@ -137,6 +138,32 @@ TEST(NamesTest, MakesASessionsNameFromItsParts) {
   EXPECT_EQ(made.id(), "s");
   EXPECT_EQ(made.database(), *Parse<DatabaseName>(kDatabase));
   EXPECT_EQ(made.database_full(), kDatabase);
+}
+
+TEST(NamesTest, ReadsProjects) {
+  EXPECT_EQ(Parse<ProjectName>("projects/p")->full(), "projects/p");
+  EXPECT_EQ(*Parse<ProjectName>("projects/p"),
+            *Parse<ProjectName>("projects/p"));
+  for (const absl::string_view name :
+       {"", "p", "projects", "projects/", "projects/p/", "/projects/p",
+        "Projects/p", "projects/p/instances/i"}) {
+    EXPECT_NE(Fault<ProjectName>(name), "") << name;
+  }
+}
+
+TEST(NamesTest, FindsTheDatabaseAtTheBeginningOfAName) {
+  EXPECT_EQ(DatabaseIn(kDatabase), kDatabase);
+  EXPECT_EQ(DatabaseIn(kSession), kDatabase);
+  EXPECT_EQ(DatabaseIn(absl::StrCat(kDatabase, "/operations/o")), kDatabase);
+  EXPECT_EQ(DatabaseIn(absl::StrCat(kDatabase, "-2/operations/o")),
+            absl::StrCat(kDatabase, "-2"));
+  for (const absl::string_view name :
+       {"", "projects/p", "projects/p/instances/i",
+        "projects/p/instances/i/operations/o",
+        "projects/p/instances/i/databases", "projects/p/instances/i/databases/",
+        "x/projects/p/instances/i/databases/d"}) {
+    EXPECT_EQ(DatabaseIn(name), "") << name;
+  }
 }
 
 TEST(NamesTest, PartsSurviveCopyAndMove) {

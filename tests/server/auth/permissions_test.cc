@@ -4,16 +4,21 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
+#include "google/protobuf/arena.h"
+#include "google/protobuf/text_format.h"
 #include "google/spanner/v1/spanner.pb.h"
 #include "gtest/gtest.h"
 #include "server/call/method.h"
 #include "server/call/pipeline.h"
+#include "server/services/admin.h"
 #include "tests/server/call/call_testing.h"
 #include "tests/server/server_testing.h"
 
@@ -26,8 +31,10 @@ using ::testing::ElementsAre;
 // to the one whose name is `missing`.
 class PermissionsTest : public ::testing::Test {
  protected:
-  PermissionsTest() {
-    table_.AddService(SpannerService(), [this](Call& call) {
+  PermissionsTest() { Add(SpannerService()); }
+
+  void Add(const google::protobuf::ServiceDescriptor* service) {
+    table_.AddService(service, [this](Call& call) {
       all_granted_ = CheckPermissions(call, [this](absl::string_view permission,
                                                    absl::string_view resource) {
         EXPECT_EQ(NeededPermissions().count(permission), 1) << permission;
@@ -41,12 +48,18 @@ class PermissionsTest : public ::testing::Test {
   std::vector<std::string> Needed(absl::string_view method,
                                   const google::protobuf::Message& request,
                                   absl::string_view missing = "") {
+    return NeededBy(absl::StrCat("google.spanner.v1.Spanner.", method), request,
+                    missing);
+  }
+
+  // The same of any service's method, by its full name.
+  std::vector<std::string> NeededBy(absl::string_view method,
+                                    const google::protobuf::Message& request,
+                                    absl::string_view missing = "") {
     needed_.clear();
     missing_ = std::string(missing);
     const FakeContext context(request.SerializeAsString());
-    Call call(
-        *FindMethod(table_, absl::StrCat("google.spanner.v1.Spanner.", method)),
-        context);
+    Call call(*FindMethod(table_, method), context);
     const auto begun = Pipeline(nullptr).Begin(call);
     EXPECT_TRUE(begun.reply.status().ok()) << begun.reply.status();
     return needed_;
@@ -125,6 +138,103 @@ TEST_F(PermissionsTest, OfEveryMethod) {
     }
   }
   EXPECT_EQ(seen.size(), expected.size());
+}
+
+// Of the admin API: on what a request names, which is the parent of what it
+// lists or creates.
+TEST_F(PermissionsTest, OfTheAdminApi) {
+  for (const auto* service : AdminServices()) Add(service);
+  CheckPermissionTable(table_);
+  const std::string project = "projects/p", instance(kInstance),
+                    database(kDatabase);
+  const auto in = [](absl::string_view field, absl::string_view name) {
+    return absl::StrCat(field, ": '", name, "'");
+  };
+  const std::string on_operation = "spanner.databaseOperations.";
+  const std::string operations = database + "/operations";
+  for (const auto& [method, request, needed] :
+       std::vector<std::tuple<std::string, std::string, std::string>>{
+           {"instance.v1.InstanceAdmin.ListInstanceConfigs",
+            in("parent", project), "spanner.instanceConfigs.list " + project},
+           {"instance.v1.InstanceAdmin.GetInstanceConfig",
+            in("name", "projects/p/instanceConfigs/c"),
+            "spanner.instanceConfigs.get projects/p/instanceConfigs/c"},
+           {"instance.v1.InstanceAdmin.ListInstances", in("parent", project),
+            "spanner.instances.list " + project},
+           {"instance.v1.InstanceAdmin.CreateInstance", in("parent", project),
+            "spanner.instances.create " + project},
+           {"instance.v1.InstanceAdmin.GetInstance", in("name", instance),
+            "spanner.instances.get " + instance},
+           {"instance.v1.InstanceAdmin.UpdateInstance",
+            absl::StrCat("instance { ", in("name", instance), " }"),
+            "spanner.instances.update " + instance},
+           {"instance.v1.InstanceAdmin.DeleteInstance", in("name", instance),
+            "spanner.instances.delete " + instance},
+           {"database.v1.DatabaseAdmin.ListDatabases", in("parent", instance),
+            "spanner.databases.list " + instance},
+           {"database.v1.DatabaseAdmin.CreateDatabase", in("parent", instance),
+            "spanner.databases.create " + instance},
+           {"database.v1.DatabaseAdmin.GetDatabase", in("name", database),
+            "spanner.databases.get " + database},
+           {"database.v1.DatabaseAdmin.UpdateDatabase",
+            absl::StrCat("database { ", in("name", database), " }"),
+            "spanner.databases.update " + database},
+           {"database.v1.DatabaseAdmin.UpdateDatabaseDdl",
+            in("database", database),
+            "spanner.databases.updateDdl " + database},
+           {"database.v1.DatabaseAdmin.GetDatabaseDdl",
+            in("database", database), "spanner.databases.getDdl " + database},
+           {"database.v1.DatabaseAdmin.DropDatabase", in("database", database),
+            "spanner.databases.drop " + database},
+           {"database.v1.DatabaseAdmin.ListDatabaseOperations",
+            in("parent", instance), on_operation + "list " + instance},
+           {"database.v1.DatabaseAdmin.TestIamPermissions",
+            in("resource", database), ""},
+           {"Operations.ListOperations", in("name", operations),
+            on_operation + "list " + database},
+           {"Operations.GetOperation", in("name", operations + "/o"),
+            on_operation + "get " + database},
+           {"Operations.WaitOperation", in("name", operations + "/o"),
+            on_operation + "get " + database},
+           {"Operations.CancelOperation", in("name", operations + "/o"),
+            on_operation + "cancel " + database},
+           {"Operations.DeleteOperation", in("name", operations + "/o"),
+            on_operation + "cancel " + database},
+           {"Operations.ListOperations", in("name", instance + "/operations"),
+            "spanner.instanceOperations.list " + instance},
+           {"Operations.DeleteOperation",
+            in("name", instance + "/operations/o"),
+            "spanner.instanceOperations.delete " + instance},
+           {"Operations.GetOperation",
+            in("name", instance + "/backups/b/operations/o"),
+            absl::StrCat("spanner.backupOperations.get ", instance,
+                         "/backups/b")},
+           {"Operations.GetOperation",
+            in("name", instance + "/instancePartitions/i/operations/o"),
+            absl::StrCat("spanner.instancePartitionOperations.get ", instance,
+                         "/instancePartitions/i")},
+           {"Operations.GetOperation",
+            in("name", "projects/p/instanceConfigs/c/operations/o"),
+            "spanner.instanceConfigOperations.get "
+            "projects/p/instanceConfigs/c"}}) {
+    const std::string full_name = absl::StrCat(
+        absl::StartsWith(method, "Operations.") ? "google.longrunning."
+                                                : "google.spanner.admin.",
+        method);
+    const Method* const found = FindMethod(table_, full_name);
+    ASSERT_NE(found, nullptr) << full_name;
+    google::protobuf::Arena arena;
+    google::protobuf::Message* const message = found->NewRequest(&arena);
+    ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(request, message))
+        << request;
+    std::vector<std::string> expected;
+    if (!needed.empty()) expected.push_back(needed);
+    EXPECT_EQ(NeededBy(full_name, *message), expected) << full_name;
+    EXPECT_TRUE(all_granted_);
+    if (needed.empty()) continue;
+    NeededBy(full_name, *message, needed.substr(0, needed.find(' ')));
+    EXPECT_FALSE(all_granted_) << full_name;
+  }
 }
 
 // Names in which "sessions" stands elsewhere, too.
