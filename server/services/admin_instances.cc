@@ -107,14 +107,17 @@ void SetConfig(const std::string& name, api::InstanceConfig& config) {
 
 // ---- Instances.
 
+std::string ConfigOf(const std::string& name, const InstanceRecord& record) {
+  return record.config.empty()
+             ? absl::StrCat(name.substr(0, name.find("/instances/")),
+                            "/instanceConfigs/", kDefaultConfig)
+             : record.config;
+}
+
 void SetInstance(const std::string& name, const InstanceRecord& record,
                  api::Instance& instance) {
   instance.set_name(name);
-  const std::string project = name.substr(0, name.find("/instances/"));
-  instance.set_config(
-      record.config.empty()
-          ? absl::StrCat(project, "/instanceConfigs/", kDefaultConfig)
-          : record.config);
+  instance.set_config(ConfigOf(name, record));
   instance.set_display_name(record.display_name.empty()
                                 ? std::string(IdOf(name))
                                 : record.display_name);
@@ -223,7 +226,11 @@ absl::Status ValidateCreate(Call& call) {
         absl::StrCat("must be empty or ", name, ", but is \"",
                      absl::Utf8SafeCEscape(instance.name()), "\""));
   }
-  InstanceToCreate to_create = {.name = InstanceName::Parse(name).value(),
+  auto instance_name = InstanceName::Parse(name);
+  if (!instance_name.ok()) {
+    return InvalidAdminField(call, "parent", instance_name.status().message());
+  }
+  InstanceToCreate to_create = {.name = *std::move(instance_name),
                                 .config = std::nullopt};
   if (!instance.config().empty()) {
     auto config = ConfigName::Parse(instance.config());
@@ -240,24 +247,36 @@ absl::Status ValidateCreate(Call& call) {
   return absl::OkStatus();
 }
 
+struct InstanceToUpdate {
+  InstanceName name;
+  api::Instance changed;  // Only what the mask names.
+};
+
 absl::Status ValidateUpdate(Call& call) {
   const auto& request = call.request<api::UpdateInstanceRequest>();
-  if (absl::Status s = ValidateName<InstanceName>(call); !s.ok()) return s;
+  auto name = ReadName<InstanceName>(call);
+  if (!name.ok()) return name.status();
   if (absl::Status s = CheckMask(
           call, "field_mask", request.field_mask(),
           {"display_name", "node_count", "processing_units", "labels",
            "instance_type", "edition", "default_backup_schedule_type",
            // There is none, but gcloud takes it away with every change.
-           "autoscaling_config"});
+           "autoscaling_config",
+           // Python's client always names it; see Update().
+           "config"});
       !s.ok()) {
     return s;
   }
-  // Only what the mask names counts.
-  api::Instance changed;
+  InstanceToUpdate to_update = {.name = *std::move(name), .changed = {}};
   FieldMaskUtil::MergeMessageTo(request.instance(), request.field_mask(),
-                                FieldMaskUtil::MergeOptions(), &changed);
-  if (absl::Status s = CheckCapacity(call, changed); !s.ok()) return s;
-  return CheckLabels(call, changed);
+                                FieldMaskUtil::MergeOptions(),
+                                &to_update.changed);
+  if (absl::Status s = CheckCapacity(call, to_update.changed); !s.ok()) {
+    return s;
+  }
+  if (absl::Status s = CheckLabels(call, to_update.changed); !s.ok()) return s;
+  call.prepared = std::move(to_update);
+  return absl::OkStatus();
 }
 
 absl::Status ValidateGet(Call& call) {
@@ -437,10 +456,20 @@ class InstanceMethods {
 
   absl::Status Update(Call& call, const api::UpdateInstanceRequest& request,
                       Operation& response) const {
-    const auto& name = PreparedName<InstanceName>(call);
-    const api::Instance& from = request.instance();
+    const auto& to_update = *std::any_cast<InstanceToUpdate>(&call.prepared);
+    const InstanceName& name = to_update.name;
+    const api::Instance& from = to_update.changed;
     const absl::Time now = resources_.clock->Now();
     MutexLock lock(resources_.changing);
+    const auto before = resources_.catalog->Find(name);
+    if (!before.has_value()) return errors::InstanceNotFound(name.full());
+    const std::string config = ConfigOf(name.full(), *before);
+    if (!from.config().empty() && from.config() != config) {
+      return InvalidAdminField(
+          call, "instance.config",
+          absl::StrCat("must be empty or ", config, " as it is, but is \"",
+                       absl::Utf8SafeCEscape(from.config()), "\""));
+    }
     const auto record =
         resources_.catalog->Update(name, [&](InstanceRecord& to) {
           for (const std::string& path : request.field_mask().paths()) {
@@ -462,7 +491,6 @@ class InstanceMethods {
           }
           to.update_time = now;
         });
-    if (!record.has_value()) return errors::InstanceNotFound(name.full());
     api::UpdateInstanceMetadata metadata;
     SetInstance(name.full(), *record, *metadata.mutable_instance());
     SetTimestamp(now, *metadata.mutable_start_time());

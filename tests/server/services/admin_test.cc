@@ -317,6 +317,15 @@ TEST_P(AdminTest, AnInstancesIdIsAsTheApiSays) {
         << id;
   }
   EXPECT_THAT(CreateInstance(std::string(64, 'i')), IsOk());
+  // A project with which the instance's name gets too long.
+  EXPECT_THAT(
+      OnInstance("CreateInstance",
+                 absl::StrCat(Parent("projects/" + std::string(4080, 'p')),
+                              "instance_id: 'inst'")),
+      StatusIs(kInvalidArgument,
+               AllOf(StartsWith("Invalid CreateInstance request: parent must "
+                                "be projects/<project>/instances/<instance>"),
+                     HasSubstr("is longer than 4096 bytes"))));
   EXPECT_THAT(
       OnInstance("CreateInstance", "parent: 'p' instance_id: 'inst'"),
       StatusIs(GetParam() == Transport::kRest ? kNotFound : kInvalidArgument,
@@ -409,8 +418,8 @@ TEST_P(AdminTest, UpdatesAnInstanceByItsMask) {
                        StartsWith("Invalid UpdateInstance request: field_mask "
                                   "must say what to update: display_name, ")));
   EXPECT_THAT(
-      OnInstance("UpdateInstance", name + "field_mask { paths: 'config' }"),
-      StatusIs(kInvalidArgument, HasSubstr("but has \"config\"")));
+      OnInstance("UpdateInstance", name + "field_mask { paths: 'state' }"),
+      StatusIs(kInvalidArgument, HasSubstr("but has \"state\"")));
   // As gcloud says it, to be rid of an autoscaler.
   EXPECT_THAT(
       OnInstance("UpdateInstance",
@@ -419,6 +428,57 @@ TEST_P(AdminTest, UpdatesAnInstanceByItsMask) {
                  "paths: 'node_count' }"),
       IsOk());
   EXPECT_EQ(GetInstance()->processing_units(), 2000);
+}
+
+// As clients do that get an instance, change it, and send all of it.
+TEST_P(AdminTest, OfAnInstancesUpdateOnlyWhatTheMaskNamesCounts) {
+  ASSERT_THAT(CreateInstance("inst", "node_count: 1"), IsOk());
+  const auto update = [this](const std::string& fields,
+                             const std::string& mask) {
+    return OnInstance("UpdateInstance",
+                      absl::StrCat("instance { ", Name(kNewInstance), fields,
+                                   " } field_mask { ", mask, " }"));
+  };
+  ASSERT_THAT(
+      update("node_count: 1 processing_units: 500 labels { key: 'No' } ",
+             "paths: 'processing_units'"),
+      IsOk());
+  EXPECT_EQ(GetInstance()->processing_units(), 500);
+  ASSERT_THAT(
+      update("node_count: 3 processing_units: 500", "paths: 'node_count'"),
+      IsOk());
+  EXPECT_EQ(GetInstance()->processing_units(), 3000);
+  EXPECT_THAT(update("node_count: 3 processing_units: 3000",
+                     "paths: 'node_count' paths: 'processing_units'"),
+              StatusIs(kInvalidArgument,
+                       HasSubstr("must not be there beside node_count")));
+}
+
+// Python's client always names the config.
+TEST_P(AdminTest, AnInstanceKeepsItsConfig) {
+  ASSERT_THAT(CreateInstance(), IsOk());
+  const auto update = [this](const std::string& config) {
+    return OnInstance(
+        "UpdateInstance",
+        absl::StrCat("instance { ", Name(kNewInstance), "config: '", config,
+                     "' display_name: 'Changed' processing_units: 2000 } "
+                     "field_mask { paths: 'config' paths: 'display_name' "
+                     "paths: 'processing_units' paths: 'labels' }"));
+  };
+  EXPECT_THAT(
+      update("projects/p/instanceConfigs/nam3"),
+      StatusIs(kInvalidArgument,
+               "Invalid UpdateInstance request: instance.config must be empty "
+               "or projects/p/instanceConfigs/regional-us-central1 as it is, "
+               "but is \"projects/p/instanceConfigs/nam3\""));
+  EXPECT_EQ(GetInstance()->display_name(), "My instance");
+  for (const char* config :
+       {"", "projects/p/instanceConfigs/regional-us-central1"}) {
+    ASSERT_THAT(update(config), IsOk());
+    EXPECT_EQ(GetInstance()->display_name(), "Changed");
+    EXPECT_EQ(GetInstance()->config(),
+              "projects/p/instanceConfigs/regional-us-central1");
+  }
 }
 
 TEST_P(AdminTest, GetsPartsOfAnInstance) {
