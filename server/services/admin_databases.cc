@@ -331,6 +331,8 @@ class DatabaseMethods {
     switch (resources_.catalog->Delete(name)) {
       case CatalogProblem::kNone:
         break;
+      case CatalogProblem::kNoDatabase:
+        return absl::OkStatus();  // Dropping twice is dropping.
       case CatalogProblem::kProtected:
         return errors::DropProtected(name.full());
       default:

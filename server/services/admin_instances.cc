@@ -511,7 +511,7 @@ class InstanceMethods {
       case CatalogProblem::kProtected:
         return errors::DropProtected(name.full());
       default:
-        return errors::InstanceNotFound(name.full());
+        return absl::OkStatus();  // Deleting twice is deleting.
     }
     resources_.store->Delete({.scope = name});
     resources_.operations->DeleteIn(name);
