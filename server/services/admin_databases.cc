@@ -194,11 +194,9 @@ absl::Status ValidateUpdateDdl(Call& call) {
 }
 
 absl::Status ValidateListOperations(Call& call) {
-  if (absl::Status s = CheckNoFilter(
-          call, call.request<api::ListDatabaseOperationsRequest>().filter());
-      !s.ok()) {
-    return s;
-  }
+  const auto filter = ReadOperationFilter(
+      call, call.request<api::ListDatabaseOperationsRequest>().filter());
+  if (!filter.ok()) return filter.status();
   return ValidateName<InstanceName>(call);
 }
 
@@ -336,7 +334,7 @@ class DatabaseMethods {
       case CatalogProblem::kProtected:
         return errors::DropProtected(name.full());
       default:
-        return Missing(name);
+        return errors::InstanceNotFound(name.instance().full());
     }
     resources_.store->DropDatabase(name);
     resources_.operations->DeleteIn(name);

@@ -1,10 +1,11 @@
 // google.longrunning.Operations, of the admin API.
 
-#include <iterator>
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -53,11 +54,18 @@ bool IsCollection(absl::string_view name) {
   return false;
 }
 
+// As of all names; that they are UTF-8, protobuf has checked.
+bool IsNameText(absl::string_view name) {
+  return name.size() <= kMaxNameBytes &&
+         std::none_of(name.begin(), name.end(),
+                      [](unsigned char c) { return absl::ascii_iscntrl(c); });
+}
+
 // The operations of one resource.
 class OperationCollection {
  public:
   static absl::StatusOr<OperationCollection> Parse(const std::string& name) {
-    if (name.size() > kMaxNameBytes || !IsCollection(name)) {
+    if (!IsNameText(name) || !IsCollection(name)) {
       return absl::InvalidArgumentError(
           absl::StrCat("must be ", kPattern, ", but is \"",
                        absl::Utf8SafeCEscape(name), "\""));
@@ -78,7 +86,7 @@ class OperationName {
  public:
   static absl::StatusOr<OperationName> Parse(const std::string& name) {
     const size_t slash = name.rfind('/');
-    if (name.size() > kMaxNameBytes || slash == std::string::npos ||
+    if (!IsNameText(name) || slash == std::string::npos ||
         slash + 1 == name.size() || !IsCollection(name.substr(0, slash))) {
       return absl::InvalidArgumentError(absl::StrCat(
           "must be ", kPattern, ", with the operation behind it, but is \"",
@@ -94,11 +102,9 @@ class OperationName {
 };
 
 absl::Status ValidateList(Call& call) {
-  if (absl::Status s = CheckNoFilter(
-          call, call.request<lro::ListOperationsRequest>().filter());
-      !s.ok()) {
-    return s;
-  }
+  const auto filter = ReadOperationFilter(
+      call, call.request<lro::ListOperationsRequest>().filter());
+  if (!filter.ok()) return filter.status();
   return ValidateName<OperationCollection>(call);
 }
 

@@ -76,12 +76,11 @@ absl::Status CheckMask(const Call& call, absl::string_view field,
   return absl::OkStatus();
 }
 
-absl::Status CheckNoFilter(const Call& call, absl::string_view filter) {
-  return filter.empty()
-             ? absl::OkStatus()
-             : InvalidAdminField(call, "filter",
-                                 "must be empty: operations are not filtered, "
-                                 "and all of them are done");
+absl::StatusOr<OperationFilter> ReadOperationFilter(const Call& call,
+                                                    absl::string_view filter) {
+  auto parsed = OperationFilter::Parse(filter);
+  if (parsed.ok()) return parsed;
+  return InvalidAdminField(call, "filter", parsed.status().message());
 }
 
 google::longrunning::Operation DoneOperation(

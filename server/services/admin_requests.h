@@ -12,6 +12,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "google/longrunning/operations.pb.h"
@@ -20,6 +21,7 @@
 #include "server/call/call.h"
 #include "server/call/errors.h"
 #include "server/call/method.h"
+#include "server/services/operation_filter.h"
 #include "server/services/operations.h"
 
 namespace spanner_session_emulator {
@@ -82,24 +84,31 @@ absl::Status CheckMask(const Call& call, absl::string_view field,
                        const google::protobuf::FieldMask& mask,
                        const std::vector<absl::string_view>& allowed);
 
-// INVALID_ARGUMENT for any filter of a list of operations.
-absl::Status CheckNoFilter(const Call& call, absl::string_view filter);
+// Of a list of operations; INVALID_ARGUMENT for what is no filter.
+absl::StatusOr<OperationFilter> ReadOperationFilter(const Call& call,
+                                                    absl::string_view filter);
 
-// A page of the operations for whose name `wanted` says so; `list` as in
-// PageOf().
+// A page of the operations for whose name `wanted` says so and that match the
+// request's filter; `list` as in PageOf(), without the filter.
 template <typename Request, typename Response>
 absl::Status ListOperationsOf(
     const Call& call, const Operations& operations,
     absl::FunctionRef<bool(absl::string_view name)> wanted,
     absl::string_view list, const Request& request, Response& response) {
-  const std::vector<Operations::Entry> entries = operations.List(wanted);
+  const auto filter = ReadOperationFilter(call, request.filter());
+  if (!filter.ok()) return filter.status();
+  std::vector<Operations::Entry> entries = operations.List(wanted);
+  std::erase_if(entries, [&filter](const Operations::Entry& entry) {
+    return !filter->Matches(*entry.operation);
+  });
   std::vector<std::string> numbers;
   numbers.reserve(entries.size());
   for (const Operations::Entry& entry : entries) {
     numbers.push_back(absl::StrFormat("%020d", entry.number));
   }
   const auto page =
-      PageOf(call, numbers, list, request.page_size(), request.page_token());
+      PageOf(call, numbers, absl::StrCat(list, "\n", request.filter()),
+             request.page_size(), request.page_token());
   if (!page.ok()) return page.status();
   for (size_t i = page->begin; i < page->end; ++i) {
     *response.add_operations() = *entries[i].operation;

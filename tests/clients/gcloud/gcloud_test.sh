@@ -84,6 +84,9 @@ expect 'CREATE TABLE T (A INT64) PRIMARY KEY (A);
 CREATE INDEX X ON T(A);
 
 ALTER TABLE T ADD COLUMN B DATE;' gcloud spanner databases ddl describe test-database $in_instance
+expect 'CreateDatabaseMetadata' gcloud spanner operations list $in_instance \
+  --database=test-database --type=DATABASE_CREATE \
+  --format='value(metadata."@type".split(".").slice(-1:).join())'
 expect '' gcloud spanner databases delete other-database $in_instance
 expect_not_found gcloud spanner databases describe other-database $in_instance
 

@@ -22,6 +22,7 @@
 #include "google/spanner/admin/instance/v1/spanner_instance_admin.pb.h"
 #include "gtest/gtest.h"
 #include "server/journal.h"
+#include "server/services/operation_filter.h"
 #include "server/services/operations.h"
 #include "spanner_session_emulator/v1/faults.pb.h"
 #include "store/names.h"
@@ -39,6 +40,7 @@ using ::google::longrunning::Operation;
 using ::google::protobuf::Empty;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -836,10 +838,12 @@ TEST_P(AdminTest, OperationsAreKept) {
   ASSERT_THAT(rest, IsOk());
   ASSERT_THAT(rest->operations(), SizeIs(1));
   EXPECT_EQ(rest->operations(0).name(), op_1);
-  EXPECT_THAT(OnDatabase<database::ListDatabaseOperationsResponse>(
-                  "ListDatabaseOperations",
-                  Parent(kNewInstance) + "filter: 'done:true'"),
-              StatusIs(kInvalidArgument, HasSubstr("filter must be empty")));
+  EXPECT_THAT(
+      OnDatabase<database::ListDatabaseOperationsResponse>(
+          "ListDatabaseOperations", Parent(kNewInstance) + "filter: 'error:*'"),
+      StatusIs(kInvalidArgument,
+               StartsWith("Invalid ListDatabaseOperations request: "
+                          "filter must be of terms as name:TEXT")));
 
   EXPECT_THAT(OnOperation<Empty>("CancelOperation", op_1), IsOk());
   EXPECT_THAT(OnOperation("GetOperation", op_1), IsOk());
@@ -858,6 +862,52 @@ TEST_P(AdminTest, OperationsAreKept) {
                   "ListOperations", absl::StrCat(kNewDatabase, "/operations")),
               StatusIs(kNotFound, StartsWith("Database not found: ")));
   EXPECT_THAT(OnOperation("GetOperation", on_instance->name()), IsOk());
+}
+
+// As gcloud and the clients of Node and Python ask.
+TEST_P(AdminTest, OperationsAreListedByFilters) {
+  ASSERT_THAT(CreateDatabase(), IsOk());
+  ASSERT_THAT(CreateDatabase("other"), IsOk());
+  for (const char* id : {"op_1", "op_2"}) {
+    ASSERT_THAT(
+        OnDatabase("UpdateDatabaseDdl",
+                   absl::StrCat(Database(kNewDatabase),
+                                "statements: 'x' operation_id: '", id, "'")),
+        IsOk());
+  }
+  const std::string of_ddl =
+      "(metadata.@type:type.googleapis.com/"
+      "google.spanner.admin.database.v1.UpdateDatabaseDdlMetadata)";
+  const auto list = [this](const std::string& filter,
+                           const std::string& more = "") {
+    return OnDatabase<database::ListDatabaseOperationsResponse>(
+        "ListDatabaseOperations",
+        absl::StrCat(Parent(kNewInstance), "filter: '", filter, "' ", more));
+  };
+  EXPECT_THAT(list("")->operations(), SizeIs(4));
+  EXPECT_THAT(list("name:music")->operations(), SizeIs(3));
+  EXPECT_THAT(list(of_ddl)->operations(), SizeIs(2));
+  EXPECT_THAT(list(absl::StrCat("(", of_ddl, ") AND (name:", kNewDatabase,
+                                "/operations/op_2)"))
+                  ->operations(),
+              SizeIs(1));
+  const auto generic = Call<ListOperationsResponse>(
+      "longrunning.Operations.ListOperations",
+      absl::StrCat("name: '", kNewDatabase, "/operations' filter: '", of_ddl,
+                   "'"));
+  ASSERT_THAT(generic, IsOk());
+  EXPECT_THAT(generic->operations(), SizeIs(2));
+  // Pages are those of the filter.
+  const auto first = list(of_ddl, "page_size: 1");
+  ASSERT_THAT(first->operations(), SizeIs(1));
+  EXPECT_THAT(first->operations(0).name(), EndsWith("/op_1"));
+  const std::string token =
+      absl::StrCat("page_token: '", first->next_page_token(), "'");
+  const auto second = list(of_ddl, token);
+  ASSERT_THAT(second->operations(), SizeIs(1));
+  EXPECT_THAT(second->operations(0).name(), EndsWith("/op_2"));
+  EXPECT_THAT(list("", token),
+              StatusIs(kInvalidArgument, HasSubstr("page_token must be ")));
 }
 
 // ---- Strict mode, and resets.
@@ -973,6 +1023,14 @@ TEST_P(AdminTest, MalformedNamesSayWhatTheyMustBe) {
                                " request: ", field, " must be ", pattern))));
     }
   }
+  for (const auto& [method, name] :
+       std::vector<std::pair<std::string, std::string>>{
+           {"GetOperation", absl::StrCat(kNewDatabase, "/operations/a\\tb")},
+           {"GetOperation", absl::StrCat(kNewDatabase, "\\n/operations/o")},
+           {"ListOperations", absl::StrCat(kNewInstance, "\\n/operations")}}) {
+    EXPECT_THAT(OnOperation<Empty>(method, name),
+                StatusIs(kInvalidArgument, HasSubstr(name)));
+  }
   EXPECT_THAT(OnDatabase("UpdateDatabase",
                          "update_mask { paths: 'enable_drop_protection' }"),
               StatusIs(kInvalidArgument,
@@ -1044,6 +1102,70 @@ TEST(OperationsTest, GoWithTheirScope) {
   EXPECT_NE(operations.Find("projects/p/instances/i-2/operations/c"), nullptr);
   operations.DeleteIn(Scope());
   EXPECT_EQ(operations.Find("projects/p/instances/i-2/operations/c"), nullptr);
+}
+
+TEST(OperationFilterTest, TakesWhatClientsWrite) {
+  Operation operation =
+      Named("projects/p/instances/i/databases/D/operations/o");
+  operation.mutable_metadata()->set_type_url("type.googleapis.com/a.b.Meta");
+  operation.set_done(true);
+  for (const auto& [text, matches] : std::vector<std::pair<std::string, bool>>{
+           {"", true},
+           {"  ", true},
+           {"name:databases/d", true},
+           {"NAME : \"databases/D\"", true},
+           {"name:databases/e", false},
+           {"name=projects/p/instances/i/databases/d/operations/o", true},
+           {"name=databases/d", false},
+           {"metadata.@type:b.meta", true},
+           {"metadata.@type=b.meta", false},
+           {"done:true", true},
+           {"done=false", false},
+           {"NOT done:true", false},
+           {"NOT NOT done:true", true},
+           {"name:x OR done:true", true},
+           {"name:x done:true", false},
+           {"done:true name:o", true},
+           {"(name:x) AND (done:true)", false},
+           {"((name:o) AND (done:true))", true},
+           // OR binds before AND.
+           {"done:true OR name:o AND name:x", false},
+           {"done:true OR (name:o AND name:x)", true},
+           {"NOT (name:x OR name:y)", true},
+           {std::string(20, '(') + "done:true" + std::string(20, ')'), true}}) {
+    const auto filter = OperationFilter::Parse(text);
+    ASSERT_THAT(filter, IsOk()) << text;
+    EXPECT_EQ(filter->Matches(operation), matches) << text;
+  }
+}
+
+TEST(OperationFilterTest, SaysWhereItMakesNoSense) {
+  for (const auto& [text, rest] :
+       std::vector<std::pair<std::string, std::string>>{
+           {"x", "x"},
+           {"name", "name"},
+           {"name:", "name:"},
+           {"name:a AND", ""},
+           {"name:a)", ")"},
+           {"(name:a", ""},
+           {"()", ")"},
+           {"OR name:a", "OR name:a"},
+           {"name:a done:yes", "done:yes"},
+           {"name:\"a", "name:\\\"a"},
+           {"error.code:5", "error.code:5"},
+           {"name>a", "name>a"}}) {
+    EXPECT_THAT(
+        OperationFilter::Parse(text),
+        StatusIs(kInvalidArgument,
+                 EndsWith(absl::StrCat("makes no sense from \"", rest, "\""))))
+        << text;
+  }
+  std::string nested = "done:true";
+  for (int i = 0; i < 1000; ++i) nested = absl::StrCat("(", nested, ")");
+  EXPECT_THAT(OperationFilter::Parse(nested),
+              StatusIs(kInvalidArgument, testing::_));
+  EXPECT_THAT(OperationFilter::Parse("name:" + std::string(100'000, 'a')),
+              StatusIs(kInvalidArgument, testing::_));
 }
 
 // ---- REST alone.
