@@ -602,12 +602,14 @@ class Emulator::Impl {
         .tls = tls_.has_value() ? tls_->http : nullptr,
         .handler =
             [this](const HttpRequest& request) { return HandleHttp(request); },
-        // The control API looks at many sessions in one call, metrics at all
-        // databases.
+        // The control API looks at many sessions in one call, and so does what
+        // drops a database; metrics look at all databases.
         .is_slow =
             [](const HttpRequest& request) {
               return absl::StrContains(request.target, "/emulator/v1/") ||
-                     absl::StartsWith(request.target, "/metrics");
+                     absl::StartsWith(request.target, "/metrics") ||
+                     (request.method == "DELETE" &&
+                      !absl::StrContains(request.target, "/sessions/"));
             },
         .on_problem =
             [this](HttpProblem problem, const HttpRequest& request) {
