@@ -279,10 +279,9 @@ void AddPages(const Health& health, const MetricsSources& metrics,
                             : page(503, "status", "shutting down");
   });
   rest.AddPage("/metrics", [metrics](const HttpRequest&) {
-    return HttpResponse{
-        .status = 200,
-        .headers = {{"Content-Type", kMetricsContentType}},
-        .body = MetricsText(metrics)};
+    return HttpResponse{.status = 200,
+                        .headers = {{"Content-Type", kMetricsContentType}},
+                        .body = MetricsText(metrics)};
   });
   rest.AddPage("/version", [page](const HttpRequest&) {
     return page(200, "version", kVersion);

@@ -531,6 +531,11 @@ absl::Status Unimplemented(absl::string_view method) {
               absl::StrCat(method, " is not implemented by this emulator"));
 }
 
+absl::Status Internal(absl::string_view method, absl::string_view problem) {
+  return Make(absl::StatusCode::kInternal,
+              absl::StrCat("Internal error in ", method, ": ", problem));
+}
+
 absl::Status UnknownMethod(absl::string_view path) {
   return Make(absl::StatusCode::kUnimplemented,
               absl::StrCat("Unknown method: ", path));

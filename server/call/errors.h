@@ -165,6 +165,8 @@ absl::Status ResultTooLarge();
 // UNIMPLEMENTED for a method of a served service, by its full name, that has no
 // handler.
 absl::Status Unimplemented(absl::string_view method);
+// INTERNAL, for an exception, which is a mistake of ours.
+absl::Status Internal(absl::string_view method, absl::string_view problem);
 // UNIMPLEMENTED for a path, as `/package.Service/Method`, that nobody serves.
 absl::Status UnknownMethod(absl::string_view path);
 

@@ -1,5 +1,6 @@
 #include "server/call/pipeline.h"
 
+#include <exception>
 #include <string>
 
 #include "server/call/errors.h"
@@ -42,7 +43,7 @@ absl::Status Pipeline::ParseResource(Call& call) {
   return status;
 }
 
-Reply Pipeline::Answer(Call& call) const {
+Reply Pipeline::Answer(Call& call) const try {
   if (check_endpoint_ != nullptr) {
     if (absl::Status s = check_endpoint_(call); !s.ok()) {
       return Reply::Error(std::move(s));
@@ -72,6 +73,9 @@ Reply Pipeline::Answer(Call& call) const {
     return interceptor_->Answer(call);
   }
   return method.handle(call);
+} catch (const std::exception& problem) {
+  // gRPC would never end the call, nor then the server.
+  return Reply::Error(errors::Internal(call.method_.full_name, problem.what()));
 }
 
 bool Pipeline::MayIntercept(const Method& method) const {

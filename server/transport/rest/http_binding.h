@@ -32,8 +32,9 @@ struct HttpBinding {
   const google::protobuf::FieldDescriptor* response_field = nullptr;
 };
 
-// All bindings of a method: its http_paths, or else those of its google.api.http
-// annotation; none if it has neither, or if its requests are a stream. INVALID_ARGUMENT for an annotation that makes no sense.
+// All bindings of a method: its http_paths, or else those of its
+// google.api.http annotation; none if it has neither, or if its requests are a
+// stream. INVALID_ARGUMENT for an annotation that makes no sense.
 absl::StatusOr<std::vector<HttpBinding>> HttpBindingsOf(const Method& method);
 
 }  // namespace spanner_session_emulator

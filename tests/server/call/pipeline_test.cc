@@ -3,6 +3,7 @@
 #include <any>
 #include <chrono>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -257,6 +258,16 @@ TEST_F(PipelineTest, HandlersErrorIsTheReply) {
   EXPECT_EQ(Run("GetSession", GetSession(kSession)),
             absl::DataLossError("lost"));
   EXPECT_THAT(observed_, HasSubstr(" DATA_LOSS "));
+}
+
+TEST_F(PipelineTest, AnExceptionIsAnError) {
+  table_.Set("google.spanner.v1.Spanner.GetSession",
+             api::GetSessionRequest::default_instance(),
+             [](Call&) -> Reply { throw std::runtime_error("Boom."); });
+  EXPECT_EQ(Run("GetSession", GetSession(kSession)),
+            absl::InternalError("Internal error in "
+                                "google.spanner.v1.Spanner.GetSession: Boom."));
+  EXPECT_THAT(observed_, HasSubstr(" INTERNAL "));
 }
 
 TEST_F(PipelineTest, ObserverIsToldOfEveryCallThatHasEnded) {
