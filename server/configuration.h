@@ -41,7 +41,8 @@ std::string VariableOf(absl::string_view flag);
 // end, that begin with SPANNER_SESSION_EMULATOR_. One without a value counts as
 // not set. Those by which Kubernetes and Docker tell of a service of that name
 // are none of ours. Returns the file that …_FLAGFILE names, or an empty text.
-// INVALID_ARGUMENT names the variable that belongs to no flag, or has a bad value.
+// INVALID_ARGUMENT names the variable that belongs to no flag, or has a bad
+// value.
 absl::StatusOr<std::string> SetFlagsFromEnvironment(
     const FlagMap& flags, const char* const* environment);
 

@@ -9,7 +9,8 @@ git ls-files '*.cc' '*.h' | xargs clang-format-14 --dry-run --Werror
 bazel build //...
 bin=$(bazel info bazel-bin 2>/dev/null)
 options=(-std=c++20 -I. "-I$bin" -DFMT_HEADER_ONLY -DSPDLOG_FMT_EXTERNAL)
-for repository in com_google_googleapis io_grpc_grpc_proto; do
+for repository in com_google_googleapis io_grpc_grpc_proto \
+  com_github_jupp0r_prometheus_cpp/core/_virtual_includes/core; do
   options+=(-isystem "$bin/external/$repository")
 done
 options+=(-isystem "$bin/proto" -isystem "$bin/proto/_virtual_imports/control_proto")
