@@ -300,8 +300,8 @@ absl::Status SetFlagsFromArguments(const FlagMap& flags,
         !it->second->IsOfType<bool>() && i + 1 < arguments.size()) {
       value = arguments[++i];
     }
-    if (absl::Status s = SetByName(flags, /*where=*/"", name, value); !s.ok())
-      return s;
+    const absl::Status status = SetByName(flags, /*where=*/"", name, value);
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }

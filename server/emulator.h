@@ -4,7 +4,8 @@
 //   if (!emulator.ok()) ...
 //   // Point the client at absl::StrCat("localhost:", (*emulator)->port()), or
 //   // use (*emulator)->InProcessChannel().
-//   (*emulator)->clock().Advance(absl::Minutes(61));  // Sessions die.
+//   EXPECT_TRUE((*emulator)->clock().Advance(absl::Minutes(61)).ok());
+//   // Sessions have died.
 //
 // This header and the Bazel target //server:emulator are all that a C++ test
 // needs. Several emulators in one process do not disturb each other, nor any
@@ -41,11 +42,11 @@ namespace spanner_session_emulator {
 
 // Every member has a default, so that `{.max_sessions = 5}` does not warn.
 struct EmulatorOptions {
-  // Every address of this host is listened on.
+  // A host name or address; the server listens on each address that it has.
   std::string hostname = "localhost";
   // 0: any free port; see Emulator::port().
   int grpc_port = 0;
-  // Of REST; the same, and kNoHttp: there is none.
+  // The port of REST, likewise; kNoHttp: no REST.
   static constexpr int kNoHttp = -1;
   int http_port = 0;
   // Web pages from this origin, as `http://localhost:3000`, may read REST's
@@ -146,15 +147,20 @@ class Emulator {
   int http_port() const;
 
   // A channel that does not go through the network. It must not be used after
-  // Shutdown(): gRPC crashes on calls to a server that is gone. Nor does gRPC
-  // give its open calls any grace there.
+  // Shutdown(), nor when the emulator is gone: gRPC crashes (SIGSEGV) on calls
+  // to a server that is no more. So whatever may still call, as a pool that
+  // deletes its sessions in its destructor, must be destroyed first. Nor does
+  // gRPC give this channel's open calls any grace at the end.
   std::shared_ptr<grpc::Channel> InProcessChannel();
 
   // The clock that all lifetimes and all times in answers follow.
   Clock& clock();
-  // The sessions, as the RPCs see them. Beside what clients do, it ends, counts
-  // and looks at sessions by selection, as the control API does:
-  //   emulator.sessions().Delete({.scope = database, .multiplexed = true});
+  // The sessions, as the RPCs see them. Beside what clients do, it ends
+  // sessions and looks at them by selection, and counts them, as the control
+  // API does (store/session_store.h):
+  //   const Scope scope = Scope::Parse("projects/p").value();
+  //   emulator.sessions().Delete({.scope = scope, .multiplexed = true});
+  //   emulator.sessions().TotalCounts().regular.live
   SessionStore& sessions();
   // Puts another auth policy in force, whose text is as that of
   // EmulatorOptions::auth_policy. INVALID_ARGUMENT says what is wrong with it;
@@ -164,14 +170,15 @@ class Emulator {
   //   emulator.auth().Report()
   Authorizer& auth();
   // Adds a stub, which says what queries, reads or DML get:
-  //   emulator.AddStub(OnSql("SELECT 2").Rows({"INT64"}, {{2}}));
+  //   auto stub =
+  //       emulator.AddStub(OnSql("SELECT 2").Rows({"INT64"}, {{2}}));
   // INVALID_ARGUMENT begins with the field that is wrong; ALREADY_EXISTS if
   // there is one with its name.
   absl::StatusOr<StubHandle> AddStub(const v1::Stub& stub);
   // All stubs: to find, list and delete them.
   StubRegistry& stubs();
   // Adds a fault, which makes calls fail, wait or get lost:
-  //   emulator.AddFault(OnCall("Commit").Times(2).Aborts());
+  //   auto fault = emulator.AddFault(OnCall("Commit").Times(2).Aborts());
   // INVALID_ARGUMENT begins with the field that is wrong; ALREADY_EXISTS if
   // there is one with its name.
   absl::StatusOr<FaultHandle> AddFault(const v1::Fault& fault);

@@ -1,11 +1,12 @@
 // Faults, as a C++ test writes them:
 //
-//   emulator->AddFault(OnCall("Commit").Times(2).Aborts());
-//   emulator->AddFault(OnCall("ExecuteStreamingSql")
-//                          .SqlPrefix("SELECT ")
-//                          .AfterMessages(2)
-//                          .IsUnavailable());
-//   emulator->AddFault(OnAnyCall().InSession(name).Once().LosesSession());
+//   auto aborts = emulator->AddFault(OnCall("Commit").Times(2).Aborts());
+//   auto breaks = emulator->AddFault(OnCall("ExecuteStreamingSql")
+//                                        .SqlPrefix("SELECT ")
+//                                        .AfterMessages(2)
+//                                        .IsUnavailable());
+//   auto loses =
+//       emulator->AddFault(OnAnyCall().InSession(name).Once().LosesSession());
 //   auto frozen = emulator->AddFault(OnAnyCall().Freezes());
 //   EXPECT_EQ(frozen->HeldCallCount(), 1);
 //   frozen->Delete();
@@ -72,7 +73,8 @@ class FaultBuilder {
 
   // Its name is `faults/<id>`; else the emulator chooses one.
   FaultBuilder& Named(absl::string_view id);
-  // It is applied to so many calls, and then it is as if it was not there.
+  // It is applied to that many calls, and then it is as if it was not there; 0:
+  // to all.
   FaultBuilder& Times(int64_t count);
   FaultBuilder& Once() { return Times(1); }
 
@@ -156,7 +158,7 @@ class FaultBuilder {
 FaultBuilder OnCall(std::string method);
 // For calls of these methods; of all, if there are none.
 FaultBuilder OnCalls(std::vector<std::string> methods);
-// For all calls of Spanner's API.
+// For all calls of Spanner's API, the admin API included.
 FaultBuilder OnAnyCall();
 
 // A fault of an emulator, which must outlive it. Thread-safe.

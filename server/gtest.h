@@ -24,7 +24,7 @@ namespace spanner_session_emulator {
 // test's calls and the sessions that it has not deleted to standard output,
 // where GoogleTest has printed the failures. It reports what has come since it
 // was made, so where tests share an emulator each one has a report of its own.
-// The emulator must outlive it: it is to be declared behind it.
+// The emulator must outlive it, so declare the report after the emulator.
 class ReportOnFailure {
  public:
   explicit ReportOnFailure(Emulator& emulator, FailureReportLimits limits = {})

@@ -7,7 +7,9 @@
 //                 .request_options().transaction_tag(),
 //             "mine");
 //   // Until a call is frozen:
-//   emulator->journal().WaitFor(AllCalls().HitBy("faults/ice").Open());
+//   EXPECT_TRUE(emulator->journal()
+//                   .WaitFor(AllCalls().HitBy("faults/ice").Open())
+//                   .ok());
 //
 // A call gets its entry just before its reply begins, or a fault begins to hold
 // it up, and the entry ends before its client is told of the end: what a client
@@ -86,8 +88,8 @@ class JournalCalls {
 };
 
 JournalCalls AllCalls();
-// Of a method, by its short name, which must be that of a method of
-// google.spanner.v1.Spanner, or by its full name: `Commit`.
+// Of a method of Spanner's API, the admin API included, by its short name, as
+// `Commit`, or by its full name.
 JournalCalls CallsOf(absl::string_view method);
 
 // The entry's request, if it is one of this type; otherwise an empty one, as of

@@ -4,13 +4,14 @@
 //       OnSql("SELECT Id, Name FROM Singers WHERE Id = @id")
 //           .Param("id", 1)
 //           .Rows({"Id INT64", "Name STRING"}, {{1, "Ann"}}));
-//   emulator->AddStub(OnSqlPrefix("UPDATE ")
-//                         .Times(2)
-//                         .Fails(absl::AbortedError("Again."))
-//                         .Then()
-//                         .RowCount(3));
-//   emulator->AddStub(OnRead("Singers", {.columns = {"Name"}, .keys = {{1}}})
-//                         .Rows({"Name STRING"}, {{"Ann"}}));
+//   auto update = emulator->AddStub(OnSqlPrefix("UPDATE ")
+//                                       .Times(2)
+//                                       .Fails(absl::AbortedError("Again."))
+//                                       .Then()
+//                                       .RowCount(3));
+//   auto read = emulator->AddStub(
+//       OnRead("Singers", {.columns = {"Name"}, .keys = {{1}}})
+//           .Rows({"Name STRING"}, {{"Ann"}}));
 //   EXPECT_EQ(stub->HitCount(), 1);
 //
 // All of this only fills in a v1::Stub, whose comments say what it means
@@ -110,7 +111,7 @@ class StubBuilder {
 
   // Its name is `stubs/<id>`; else the emulator chooses one.
   StubBuilder& Named(absl::string_view id);
-  // It answers so many calls, and then it is as if it was not there.
+  // It answers that many calls, and then it is as if it was not there; 0: all.
   StubBuilder& Times(int64_t count);
 
   // What it answers.

@@ -16,7 +16,7 @@ namespace spanner = google::spanner::v1;
 using spanner_session_emulator::Emulator;
 using spanner_session_emulator::ReportOnFailure;
 
-// What is to be tested. Yours connects to (*emulator)->port(), or takes a
+// What is to be tested. Yours connects to emulator_->port(), or takes a
 // channel or a stub.
 class Client {
  public:

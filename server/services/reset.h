@@ -34,9 +34,9 @@ enum class ResetPart {
   // back, without hits.
   kStubs,
   // All faults are deleted; the calls that they hold end with CANCELLED.
-  // Without a
-  // scope, those of the start's script come back, without hits, and the seed is
-  // 0.
+  // Without
+  // a scope, those of the start's script come back, without hits, and the seed
+  // is 0.
   kFaults,
   // All entries are deleted, with a scope those of calls that name a database
   // or a session in it.
