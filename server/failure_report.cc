@@ -170,7 +170,8 @@ std::string FailureReport::Text() const {
     }
     if (lines.size() < limits_.sessions) lines.push_back(SessionLine(session));
   });
-  absl::StrAppend(&out, Count(seen.size(), "session"), " not deleted");
+  absl::StrAppend(&out, Count(static_cast<int64_t>(seen.size()), "session"),
+                  " not deleted");
   if (lines.size() < seen.size()) {
     absl::StrAppend(&out, "; the first ", lines.size());
   }

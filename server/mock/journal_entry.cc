@@ -72,10 +72,10 @@ std::unique_ptr<const CallNotes> JournalRecord::Keep(CallNotes notes) {
 size_t JournalRecord::BytesOf(const CallNotes& notes) {
   size_t bytes = sizeof(notes) + notes.near_miss.size();
   for (const std::string& name : notes.stubs) {
-    bytes += sizeof(name) + name.size();
+    bytes += sizeof(std::string) + name.size();
   }
   for (const std::string& name : notes.faults) {
-    bytes += sizeof(name) + name.size();
+    bytes += sizeof(std::string) + name.size();
   }
   return bytes;
 }
