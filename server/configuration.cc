@@ -300,7 +300,7 @@ absl::Status SetFlagsFromArguments(const FlagMap& flags,
         !it->second->IsOfType<bool>() && i + 1 < arguments.size()) {
       value = arguments[++i];
     }
-    const absl::Status status = SetByName(flags, /*where=*/"", name, value);
+    absl::Status status = SetByName(flags, /*where=*/"", name, value);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

@@ -86,9 +86,9 @@ Dialect DatabaseCatalog::DialectOf(absl::string_view database) const {
 CatalogProblem DatabaseCatalog::Create(const InstanceName& instance,
                                        InstanceRecord record) {
   WriterMutexLock lock(&mu_);
-  if (!instances_.try_emplace(instance.full(), std::move(record)).second) {
-    return CatalogProblem::kInstanceExists;
-  }
+  const auto [it, is_new] = instances_.try_emplace(instance.full());
+  if (!is_new) return CatalogProblem::kInstanceExists;
+  it->second = std::move(record);
   deleted_instances_.erase(instance);
   SetAllExist();
   return CatalogProblem::kNone;
@@ -98,9 +98,9 @@ CatalogProblem DatabaseCatalog::Create(const DatabaseName& database,
                                        DatabaseRecord record) {
   WriterMutexLock lock(&mu_);
   if (!ExistsLocked(database.instance())) return CatalogProblem::kNoInstance;
-  if (!databases_.try_emplace(database.full(), std::move(record)).second) {
-    return CatalogProblem::kDatabaseExists;
-  }
+  const auto [it, is_new] = databases_.try_emplace(database.full());
+  if (!is_new) return CatalogProblem::kDatabaseExists;
+  it->second = std::move(record);
   deleted_databases_.erase(database);
   SetAllExist();
   return CatalogProblem::kNone;

@@ -331,7 +331,8 @@ int64_t SessionTable::AbortTransactions(const SessionSelection& selection)
   Walk(selection, kForever, position,
        [&](const Candidate&, Slot& slot, Shard& shard, int64_t) {
          if (slot.has_transactions) {
-           aborted += shard.transactions.at(slot.index)->AbortAll();
+           aborted += static_cast<int64_t>(
+               shard.transactions.at(slot.index)->AbortAll());
          }
          return Visit::kKeep;
        });

@@ -289,7 +289,9 @@ void SessionTransactions::Answered(absl::string_view id, int64_t seqno,
   Transaction* transaction = Find(id, problem);
   if (transaction == nullptr || transaction->replays == nullptr) return;
   for (Replay& replay : *transaction->replays) {
-    if (replay.seqno == seqno) replay.answer = std::move(answer);
+    if (replay.seqno != seqno) continue;
+    replay.answer = std::move(answer);
+    return;
   }
 }
 
