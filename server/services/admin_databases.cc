@@ -375,20 +375,11 @@ class DatabaseMethods {
 void AddDatabaseAdminMethods(const AdminResources& resources,
                              MethodTable& table) {
   const auto methods = std::make_shared<const DatabaseMethods>(resources);
-  const auto add = [&]<typename Request, typename Response>(
-                       absl::string_view name,
-                       absl::Status (DatabaseMethods::*method)(
-                           Call&, const Request&, Response&) const,
+  const auto add = [&](absl::string_view name, auto method,
                        const Validator& validate = nullptr) {
-    table.Set(
+    AddUnary(
         absl::StrCat("google.spanner.admin.database.v1.DatabaseAdmin.", name),
-        Request::default_instance(),
-        Unary<Request, Response>([methods, method](Call& call,
-                                                   const Request& request,
-                                                   Response& response) {
-          return ((*methods).*method)(call, request, response);
-        }),
-        validate);
+        methods, method, validate, table);
   };
   add("ListDatabases", &DatabaseMethods::List, ValidateName<InstanceName>);
   add("CreateDatabase", &DatabaseMethods::Create, ValidateCreate);

@@ -536,20 +536,11 @@ class InstanceMethods {
 void AddInstanceAdminMethods(const AdminResources& resources,
                              MethodTable& table) {
   const auto methods = std::make_shared<const InstanceMethods>(resources);
-  const auto add = [&]<typename Request, typename Response>(
-                       absl::string_view name,
-                       absl::Status (InstanceMethods::*method)(
-                           Call&, const Request&, Response&) const,
+  const auto add = [&](absl::string_view name, auto method,
                        const Validator& validate) {
-    table.Set(
+    AddUnary(
         absl::StrCat("google.spanner.admin.instance.v1.InstanceAdmin.", name),
-        Request::default_instance(),
-        Unary<Request, Response>([methods, method](Call& call,
-                                                   const Request& request,
-                                                   Response& response) {
-          return ((*methods).*method)(call, request, response);
-        }),
-        validate);
+        methods, method, validate, table);
   };
   add("ListInstanceConfigs", &InstanceMethods::ListConfigs,
       ValidateName<ProjectName>);

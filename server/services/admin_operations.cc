@@ -204,20 +204,11 @@ void AddAdminMethods(const AdminResources& resources, MethodTable& table) {
 
 void AddOperationsMethods(const AdminResources& resources, MethodTable& table) {
   const auto methods = std::make_shared<const OperationsMethods>(resources);
-  const auto add = [&]<typename Request, typename Response>(
-                       absl::string_view name,
-                       absl::Status (OperationsMethods::*method)(
-                           Call&, const Request&, Response&) const,
+  const auto add = [&](absl::string_view name, auto method,
                        const Validator& validate, std::vector<HttpPath> paths) {
     const std::string full_name =
         absl::StrCat("google.longrunning.Operations.", name);
-    table.Set(full_name, Request::default_instance(),
-              Unary<Request, Response>([methods, method](Call& call,
-                                                         const Request& request,
-                                                         Response& response) {
-                return ((*methods).*method)(call, request, response);
-              }),
-              validate);
+    AddUnary(full_name, methods, method, validate, table);
     table.SetHttpPaths(full_name, std::move(paths));
     table.SetOauthScopes(full_name,
                          {"https://www.googleapis.com/auth/cloud-platform",

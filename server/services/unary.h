@@ -2,6 +2,8 @@
 #ifndef SPANNER_SESSION_EMULATOR_SERVER_SERVICES_UNARY_H_
 #define SPANNER_SESSION_EMULATOR_SERVER_SERVICES_UNARY_H_
 
+#include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -26,6 +28,23 @@ Handler Unary(Function function) {
     return status.ok() ? Reply::Message(response)
                        : Reply::Error(std::move(status));
   };
+}
+
+// Has the table's method of that name handled by a member function of
+// `methods`.
+template <typename Methods, typename Request, typename Response>
+void AddUnary(const std::string& full_name,
+              std::shared_ptr<const Methods> methods,
+              absl::Status (Methods::*method)(Call&, const Request&, Response&)
+                  const,
+              Validator validate, MethodTable& table) {
+  table.Set(full_name, Request::default_instance(),
+            Unary<Request, Response>(
+                [methods = std::move(methods), method](
+                    Call& call, const Request& request, Response& response) {
+                  return ((*methods).*method)(call, request, response);
+                }),
+            std::move(validate));
 }
 
 // A handler whose `function(call, request)` gives a response of the prototype's
